@@ -6,20 +6,20 @@ use rusqlite::{Statement, params};
 use super::error::SqliteFailure;
 
 /// Inserts a row; for [`insert`].
-pub(super) const INSERT: &str = "INSERT INTO audit (place, audit_id, ts, action, resource, outcome, actor_id, \
+pub(super) const INSERT: &str = "INSERT INTO audit (rowkey, audit_id, ts, action, resource, outcome, actor_id, \
                                  actor_type, request_id, trace_id, span_id, reason) \
                                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
 /// Writes an entry with this primary key. `trace_id` and `span_id` are the text of the entry's ids.
 pub(super) fn insert(
     statement: &mut Statement<'_>,
-    place: i64,
+    rowkey: i64,
     entry: &AuditEntry,
     trace_id: &str,
     span_id: &str,
 ) -> Result<(), SqliteFailure> {
     statement.execute(params![
-        place,
+        rowkey,
         &*entry.audit_id.array_to_str(&mut [0; ulid::ULID_LEN]),
         entry.ts.as_millis(),
         entry.action,

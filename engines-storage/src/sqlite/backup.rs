@@ -243,7 +243,8 @@ fn open_copy(path: &Path) -> Result<Connection, SqliteFailure> {
     Ok(connection)
 }
 
-/// Reads the log position of a copy.
+/// Reads the log position of a copy, which may have an older schema: there the key of `audit` has another name, but it
+/// is always the `rowid`.
 fn copy_position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
     let failed = |error: rusqlite::Error| copy_error(path)(error.into());
     let log_id = schema::log_id(copy, path)?.ok_or_else(|| Error::internal(OPERATION, "the copy has no log id"))?;
@@ -253,8 +254,8 @@ fn copy_position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
         })
         .map_err(failed)?;
     const SQL: &str = "SELECT tenant, env, events, \
-                         (SELECT coalesce(max(place), scope_id << ?1) - (scope_id << ?1) FROM audit \
-                           WHERE place > scope_id << ?1 AND place < (scope_id + 1) << ?1), \
+                         (SELECT coalesce(max(rowid), scope_id << ?1) - (scope_id << ?1) FROM audit \
+                           WHERE rowid > scope_id << ?1 AND rowid < (scope_id + 1) << ?1), \
                          (SELECT count(*) FROM streams WHERE streams.scope_id = scopes.scope_id), \
                          (SELECT coalesce(sum(head), 0) FROM streams WHERE streams.scope_id = scopes.scope_id) \
                        FROM scopes ORDER BY tenant, env";

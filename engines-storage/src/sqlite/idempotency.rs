@@ -102,7 +102,7 @@ pub(super) fn receipt(
 
 /// A record found by its scope.
 pub(super) struct ReceiptRow {
-    pub(super) place: i64,
+    pub(super) rowkey: i64,
     pub(super) realm: String,
     pub(super) key: String,
     pub(super) at: i64,
@@ -115,12 +115,12 @@ pub(super) fn receipts_of_scope(
     from: i64,
     limit: usize,
 ) -> Result<Vec<ReceiptRow>, SqliteFailure> {
-    const SQL: &str = "SELECT place, realm, key, at FROM once INDEXED BY once_by_scope \
-                       WHERE scope_id = ?1 AND place >= ?2 ORDER BY place LIMIT ?3";
+    const SQL: &str = "SELECT rowkey, realm, key, at FROM once INDEXED BY once_by_scope \
+                       WHERE scope_id = ?1 AND rowkey >= ?2 ORDER BY rowkey LIMIT ?3";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(SQL)?;
     let rows = statement.query_map(params![scope_id, from, limit], |row| {
-        Ok(ReceiptRow { place: row.get(0)?, realm: row.get(1)?, key: row.get(2)?, at: row.get(3)? })
+        Ok(ReceiptRow { rowkey: row.get(0)?, realm: row.get(1)?, key: row.get(2)?, at: row.get(3)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -131,12 +131,12 @@ pub(super) fn delete<'r>(
     (tenant, env): (&str, &str),
     records: impl IntoIterator<Item = &'r ReceiptRow>,
 ) -> Result<Vec<(i64, i64)>, SqliteFailure> {
-    let mut record = connection.prepare_cached("DELETE FROM once WHERE place = ?1")?;
-    let mut index = connection.prepare_cached("DELETE FROM once_index WHERE hash = ?1 AND place = ?2")?;
+    let mut record = connection.prepare_cached("DELETE FROM once WHERE rowkey = ?1")?;
+    let mut index = connection.prepare_cached("DELETE FROM once_index WHERE hash = ?1 AND rowkey = ?2")?;
     let mut removed = Vec::new();
-    for ReceiptRow { place, realm, key, .. } in records {
-        let filed = (hash_key(tenant, env, realm, key), *place);
-        record.execute([place])?;
+    for ReceiptRow { rowkey, realm, key, .. } in records {
+        let filed = (hash_key(tenant, env, realm, key), *rowkey);
+        record.execute([rowkey])?;
         index.execute([filed.0, filed.1])?;
         removed.push(filed);
     }
@@ -151,12 +151,12 @@ fn find_receipt(
     keyed: &HashedKey,
 ) -> Result<Option<(CommitReceipt, [u8; 32])>, SqliteFailure> {
     const SQL: &str = "SELECT receipt, fingerprint FROM once JOIN scopes USING (scope_id) \
-                       WHERE place = ?1 AND realm = ?2 AND key = ?3 AND tenant = ?4 AND env = ?5";
-    let mut indexed = connection.prepare_cached("SELECT place FROM once_index WHERE hash = ?1")?;
+                       WHERE rowkey = ?1 AND realm = ?2 AND key = ?3 AND tenant = ?4 AND env = ?5";
+    let mut indexed = connection.prepare_cached("SELECT rowkey FROM once_index WHERE hash = ?1")?;
     let indexed = indexed.query_map([keyed.hash], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
     let HashedKey { idempotency: once, .. } = keyed;
-    for place in listed.into_iter().chain(indexed) {
-        let asked = params![place, once.namespace, once.key, scope.tenant().as_str(), scope.env().as_str()];
+    for rowkey in listed.into_iter().chain(indexed) {
+        let asked = params![rowkey, once.namespace, once.key, scope.tenant().as_str(), scope.env().as_str()];
         let found = connection.prepare_cached(SQL)?.query_row(asked, |row| {
             let receipt = serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|_| streams::column_error(0))?;
             Ok((receipt, row.get(1)?))
@@ -169,7 +169,7 @@ fn find_receipt(
 }
 
 fn rowkeys(filed: &BTreeSet<(i64, i64)>, hash: i64) -> Vec<i64> {
-    filed.range((hash, i64::MIN)..=(hash, i64::MAX)).map(|(_, place)| *place).collect()
+    filed.range((hash, i64::MIN)..=(hash, i64::MAX)).map(|(_, rowkey)| *rowkey).collect()
 }
 
 impl TransactionIndex {
@@ -210,15 +210,15 @@ impl TransactionIndex {
         receipt: &CommitReceipt,
         at: Timestamp,
     ) -> Result<(), SqliteFailure> {
-        const SQL: &str = "INSERT INTO once (place, scope_id, realm, key, fingerprint, receipt, at) \
+        const SQL: &str = "INSERT INTO once (rowkey, scope_id, realm, key, fingerprint, receipt, at) \
                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let HashedKey { idempotency: once, hash } = keyed;
         let text = serde_json::to_string(receipt).map_err(|_| rusqlite::Error::InvalidQuery)?;
-        let place = self.last + 1;
-        let row = params![place, scope_id, once.namespace, once.key, once.fingerprint, text, at.as_millis()];
+        let rowkey = self.last + 1;
+        let row = params![rowkey, scope_id, once.namespace, once.key, once.fingerprint, text, at.as_millis()];
         connection.prepare_cached(SQL)?.execute(row)?;
-        self.last = place;
-        self.entries.insert((*hash, place));
+        self.last = rowkey;
+        self.entries.insert((*hash, rowkey));
         Ok(())
     }
 }
@@ -227,9 +227,9 @@ impl PendingIndex {
     /// Reads the records that are not in the index into the list.
     pub(super) fn load(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         const SQL: &str =
-            "SELECT place, tenant, env, realm, key FROM once JOIN scopes USING (scope_id) WHERE place > ?1";
+            "SELECT rowkey, tenant, env, realm, key FROM once JOIN scopes USING (scope_id) WHERE rowkey > ?1";
         let (indexed, last): (i64, i64) = connection.query_row(
-            "SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'once_indexed'), (SELECT max(place) FROM once)",
+            "SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'once_indexed'), (SELECT max(rowkey) FROM once)",
             [],
             |row| Ok((row.get::<_, Option<i64>>(0)?.unwrap_or(0), row.get::<_, Option<i64>>(1)?.unwrap_or(0))),
         )?;
@@ -277,7 +277,7 @@ impl PendingIndex {
     /// Merges one batch of the list into the index, if the list has at least `least` records. Returns whether more is
     /// to be merged.
     pub(super) fn index_batch(&self, connection: &Connection, least: usize) -> Result<bool, SqliteFailure> {
-        const FILE: &str = "INSERT OR IGNORE INTO once_index (hash, place) VALUES (?1, ?2)";
+        const FILE: &str = "INSERT OR IGNORE INTO once_index (hash, rowkey) VALUES (?1, ?2)";
         const WHOLE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('once_indexed', CAST(?1 AS TEXT))";
         let (slice, until, ends) = {
             let mut state = self.state();
@@ -288,15 +288,15 @@ impl PendingIndex {
             let IndexRun { last_rowkey: until, next_entry: next } = *state.round.get_or_insert(first);
             let count = INDEX_BATCH.max(2 * std::mem::take(&mut state.added_since_batch));
             let slice: Vec<_> =
-                state.entries.range(next..).filter(|(_, place)| *place <= until).take(count).copied().collect();
+                state.entries.range(next..).filter(|(_, rowkey)| *rowkey <= until).take(count).copied().collect();
             let ends = slice.len() < count;
             (slice, until, ends)
         };
         let step = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         {
             let mut file = step.prepare_cached(FILE)?;
-            for (hash, place) in &slice {
-                file.execute([hash, place])?;
+            for (hash, rowkey) in &slice {
+                file.execute([hash, rowkey])?;
             }
         }
         if ends {

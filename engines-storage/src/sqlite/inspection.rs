@@ -61,8 +61,8 @@ fn inspect_file(connection: &Connection) -> Result<FileInspection, SqliteFailure
 fn newest_timestamp(connection: &Connection) -> Result<Option<i64>, SqliteFailure> {
     const SQL: &str = "SELECT max(ts) FROM ( \
                        SELECT max(high) AS ts FROM scopes WHERE high > 0 \
-                       UNION ALL SELECT (SELECT ts FROM audit WHERE place > scope_id << ?1 AND place < (scope_id + 1) << ?1 \
-                       ORDER BY place DESC LIMIT 1) FROM scopes \
-                       UNION ALL SELECT at FROM (SELECT at FROM once ORDER BY place DESC LIMIT 1))";
+                       UNION ALL SELECT (SELECT ts FROM audit WHERE rowkey > scope_id << ?1 AND rowkey < (scope_id + 1) << ?1 \
+                       ORDER BY rowkey DESC LIMIT 1) FROM scopes \
+                       UNION ALL SELECT at FROM (SELECT at FROM once ORDER BY rowkey DESC LIMIT 1))";
     Ok(connection.prepare_cached(SQL)?.query_row([AUDIT_BITS], |row| row.get(0))?)
 }

@@ -125,7 +125,7 @@ impl BatchTransaction<'_> {
             let Some((id, key, head, kept)) = next.optional()? else { break };
             let (base, to) = (StreamRow::rowkey_base(id), (head + 1).min(kept.saturating_add(to_i64(left))));
             self.connection
-                .prepare_cached("DELETE FROM stream_events WHERE place >= ?1 AND place < ?2")?
+                .prepare_cached("DELETE FROM stream_events WHERE rowkey >= ?1 AND rowkey < ?2")?
                 .execute([base + kept, base + to])?;
             left -= usize::try_from((to - kept).max(1)).unwrap_or(left).min(left);
             if to > head {
@@ -149,7 +149,7 @@ fn remove_audit(
     before: Option<i64>,
     limit: usize,
 ) -> Result<(usize, bool), SqliteFailure> {
-    const OLDEST: &str = "SELECT place, ts FROM audit WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT ?3";
+    const OLDEST: &str = "SELECT rowkey, ts FROM audit WHERE rowkey > ?1 AND rowkey < ?2 ORDER BY rowkey LIMIT ?3";
     let (base, end) = (scope_id << AUDIT_BITS, (scope_id + 1) << AUDIT_BITS);
     let mut statement = connection.prepare_cached(OLDEST)?;
     let rows = statement.query_map(params![base, end, to_i64(limit.saturating_add(1))], |row| {
@@ -163,7 +163,7 @@ fn remove_audit(
     oldest.truncate(limit);
     let old = oldest.iter().take_while(|(_, ts)| before.is_none_or(|before| *ts < before)).count();
     if let Some((last, _)) = old.checked_sub(1).and_then(|at| oldest.get(at)) {
-        connection.prepare_cached("DELETE FROM audit WHERE place > ?1 AND place <= ?2")?.execute([base, *last])?;
+        connection.prepare_cached("DELETE FROM audit WHERE rowkey > ?1 AND rowkey <= ?2")?.execute([base, *last])?;
     }
     Ok((old, !(more && old == limit)))
 }

@@ -10,7 +10,7 @@ use super::error::{SqliteFailure, open_error};
 /// Identifies the store's files (`PRAGMA application_id`): "engn" in ASCII.
 const APPLICATION_ID: i32 = 0x656e_676e;
 /// The migrations in order. `PRAGMA user_version` is the number of migrations that were applied.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Migrates the file to the current schema and returns its log id.
 pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>, path: &Path) -> Result<LogId> {

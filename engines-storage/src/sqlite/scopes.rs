@@ -146,7 +146,7 @@ fn create_scope(connection: &Connection, scope: &Scope) -> Result<ScopeState, Sq
 fn load_last_audit(connection: &Connection, id: i64) -> Result<i64, SqliteFailure> {
     let base = id << AUDIT_BITS;
     let last: Option<i64> = connection
-        .prepare_cached("SELECT max(place) FROM audit WHERE place > ?1 AND place < ?2")?
+        .prepare_cached("SELECT max(rowkey) FROM audit WHERE rowkey > ?1 AND rowkey < ?2")?
         .query_row(params![base, base + (1 << AUDIT_BITS)], |row| row.get(0))?;
     Ok(last.unwrap_or(base))
 }

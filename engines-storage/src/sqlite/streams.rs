@@ -46,8 +46,8 @@ impl StreamRow {
 }
 
 /// Returns the sequence of a row key.
-fn seq_of_rowkey(place: i64) -> Seq {
-    Seq(u64::try_from(place & ((1 << SEQ_BITS) - 1)).unwrap_or(0))
+fn seq_of_rowkey(rowkey: i64) -> Seq {
+    Seq(u64::try_from(rowkey & ((1 << SEQ_BITS) - 1)).unwrap_or(0))
 }
 
 /// Loads a stream's row.
@@ -104,8 +104,8 @@ fn read_rows(
     stream: StreamRow,
     range: &ReadRange,
 ) -> Result<(Vec<StreamEvent>, bool), SqliteFailure> {
-    const SQL: &str = "SELECT place, event_id, type, ts, actor_id, actor_type, attributes, data FROM stream_events \
-                       WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
+    const SQL: &str = "SELECT rowkey, event_id, type, ts, actor_id, actor_type, attributes, data FROM stream_events \
+                       WHERE rowkey > ?1 AND rowkey <= ?2 ORDER BY rowkey LIMIT ?3";
     let after = Seq(range.after.0.max(stream.head.first.0.saturating_sub(1)));
     let (Some(from), Some(to)) = (stream.rowkey(after), stream.rowkey(stream.head.seq)) else {
         return Ok((Vec::new(), true));

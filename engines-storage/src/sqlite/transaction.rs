@@ -319,7 +319,7 @@ impl<'a> BatchTransaction<'a> {
     }
 
     fn append(&mut self, scope: &Scope, key: &StreamKey, events: &[EventRow]) -> Result<AppendReceipt, Refusal> {
-        const SQL: &str = "INSERT INTO stream_events (place, event_id, type, ts, actor_id, actor_type, attributes, data) \
+        const SQL: &str = "INSERT INTO stream_events (rowkey, event_id, type, ts, actor_id, actor_type, attributes, data) \
                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         if self.stream_state(scope, key)?.stream.id == 0 {
             self.create_stream(scope, key)?;
@@ -331,10 +331,10 @@ impl<'a> BatchTransaction<'a> {
         let insert = cached_statement(&mut self.insert_event, self.connection, SQL)?;
         for EventRow { event, attributes } in events {
             stream.head.seq = stream.head.seq.next();
-            let place =
+            let rowkey =
                 stream.rowkey(stream.head.seq).ok_or_else(|| refuse("the stream is full; start another one"))?;
             insert.execute(params![
-                place,
+                rowkey,
                 &*event.event_id.array_to_str(&mut [0; ulid::ULID_LEN]),
                 event.event_type,
                 event.ts.as_millis(),
@@ -388,9 +388,9 @@ impl<'a> BatchTransaction<'a> {
         let AuditRow { entry, trace_id, span_id } = row;
         let known = self.scopes.get_or_create(self.connection, scope)?;
         known.last_audit += 1;
-        let place = known.last_audit;
+        let rowkey = known.last_audit;
         let insert = cached_statement(&mut self.insert_audit, self.connection, audit_rows::INSERT)?;
-        audit_rows::insert(insert, place, entry, trace_id, span_id)?;
+        audit_rows::insert(insert, rowkey, entry, trace_id, span_id)?;
         Ok(())
     }
 

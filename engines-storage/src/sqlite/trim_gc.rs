@@ -25,7 +25,7 @@ pub(super) fn remove_trimmed_rows(connection: &Connection, shared: &StoreState) 
     let Some((id, kept, first)) = next else { return remove_receipts(connection, shared) };
     let (base, to) = (StreamRow::rowkey_base(id), first.min(kept + ROWS_PER_STEP));
     let step = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    step.prepare_cached("DELETE FROM stream_events WHERE place >= ?1 AND place < ?2")?
+    step.prepare_cached("DELETE FROM stream_events WHERE rowkey >= ?1 AND rowkey < ?2")?
         .execute([base + kept, base + to])?;
     step.prepare_cached("UPDATE streams SET kept = ?2 WHERE stream_id = ?1")?.execute(params![id, to])?;
     step.commit()?;
@@ -56,7 +56,7 @@ fn remove_receipts(connection: &Connection, shared: &StoreState) -> Result<bool,
     let of_deleted = records.iter().filter(|record| streams.contains_key(stream_of_realm(&record.realm)));
     let removed = idempotency::delete(&step, (&tenant, &env), of_deleted)?;
     let reached = match records.last() {
-        Some(last) if records.len() == RECEIPTS_PER_STEP => last.place + 1,
+        Some(last) if records.len() == RECEIPTS_PER_STEP => last.rowkey + 1,
         _ => -1,
     };
     let mut update = step.prepare_cached("UPDATE streams SET deleted = ?2 WHERE stream_id = ?1")?;

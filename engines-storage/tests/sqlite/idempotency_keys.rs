@@ -80,7 +80,7 @@ async fn every_key_replays_from_memory_and_from_the_index() {
     let tool = rusqlite::Connection::open(kit.path()).unwrap();
     let count = |sql: &str| tool.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(*) FROM once"), 6000);
-    let filed = "SELECT count(*) FROM once JOIN once_index USING (place)";
+    let filed = "SELECT count(*) FROM once JOIN once_index USING (rowkey)";
     assert_eq!((count(filed), count("SELECT count(*) FROM once_index")), (6000, 6000));
     drop(tool);
     let store = SqliteStore::open(kit.path(), options()).unwrap();

@@ -20,6 +20,8 @@ mod model;
 #[cfg(test)]
 mod open;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod startup_checks;
 #[cfg(test)]
 mod store;

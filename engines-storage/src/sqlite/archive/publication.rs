@@ -70,7 +70,7 @@ fn is_empty(connection: &Connection, id: i64) -> Result<bool, SqliteFailure> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM documents WHERE scope_id = ?1) \
                        OR EXISTS (SELECT 1 FROM streams WHERE scope_id = ?1) \
                        OR EXISTS (SELECT 1 FROM dataset_events WHERE scope_id = ?1) \
-                       OR EXISTS (SELECT 1 FROM audit WHERE place > ?2 AND place < ?3) \
+                       OR EXISTS (SELECT 1 FROM audit WHERE rowkey > ?2 AND rowkey < ?3) \
                        OR EXISTS (SELECT 1 FROM once WHERE scope_id = ?1)";
     let base = id << AUDIT_BITS;
     let found: bool =
@@ -82,7 +82,7 @@ fn is_empty(connection: &Connection, id: i64) -> Result<bool, SqliteFailure> {
 /// before.
 fn is_whole(connection: &Connection, id: i64) -> Result<bool, SqliteFailure> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM streams s WHERE scope_id = ?1 AND head >= first \
-                       AND NOT EXISTS (SELECT 1 FROM stream_events WHERE place = (s.stream_id << 36 | s.head)))";
+                       AND NOT EXISTS (SELECT 1 FROM stream_events WHERE rowkey = (s.stream_id << 36 | s.head)))";
     let torn: bool = connection.prepare_cached(SQL)?.query_row([id], |row| row.get(0))?;
     Ok(!torn)
 }

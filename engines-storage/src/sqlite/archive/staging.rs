@@ -109,7 +109,7 @@ impl<'a> Stager<'a> {
         };
         let base = id << AUDIT_BITS;
         let audit =
-            last("SELECT max(place) FROM audit WHERE place > ?1 AND place < ?2", [base, base + (1 << AUDIT_BITS)])?;
+            last("SELECT max(rowkey) FROM audit WHERE rowkey > ?1 AND rowkey < ?2", [base, base + (1 << AUDIT_BITS)])?;
         let event: Option<i64> = connection
             .prepare_cached("SELECT max(seq) FROM dataset_events WHERE scope_id = ?1")?
             .query_row([id], |row| row.get(0))?;
@@ -122,7 +122,7 @@ impl<'a> Stager<'a> {
             id,
             counters,
             event: event.unwrap_or(0),
-            audit: audit.map_or(0, |place| place - base),
+            audit: audit.map_or(0, |rowkey| rowkey - base),
             position: position.unwrap_or(0).min(0),
             stream: None,
         })
@@ -182,7 +182,7 @@ impl<'a> Stager<'a> {
     }
 
     fn add_stream_event(&mut self, key: &StreamKey, event: &engines_core::StreamEvent) -> Result<(), Refusal> {
-        const SQL: &str = "INSERT INTO stream_events (place, event_id, type, ts, actor_id, actor_type, attributes, data) \
+        const SQL: &str = "INSERT INTO stream_events (rowkey, event_id, type, ts, actor_id, actor_type, attributes, data) \
                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         if self.stream.as_ref().is_none_or(|(last, ..)| last != key) {
             let (stream, next) = self.resume_stream(key)?;
@@ -192,12 +192,12 @@ impl<'a> Stager<'a> {
         if event.seq != *next || event.seq > stream.head.seq {
             return Err(refuse("an event of a stream is missing, repeated, or after the stream's head"));
         }
-        let place = stream.rowkey(event.seq).ok_or_else(|| refuse("a sequence is too large for this backend"))?;
+        let rowkey = stream.rowkey(event.seq).ok_or_else(|| refuse("a sequence is too large for this backend"))?;
         *next = event.seq.next();
         let event = &event.event;
         let attributes = streams::encode_attributes(event).map_err(|_| rusqlite::Error::InvalidQuery)?;
         self.connection.prepare_cached(SQL)?.execute(params![
-            place,
+            rowkey,
             &*event.event_id.array_to_str(&mut [0; ulid::ULID_LEN]),
             event.event_type,
             event.ts.as_millis(),
@@ -213,7 +213,7 @@ impl<'a> Stager<'a> {
     fn resume_stream(&self, key: &StreamKey) -> Result<(StreamRow, Seq), Refusal> {
         const STREAM: &str =
             "SELECT stream_id, head, first, deleted <> 0 FROM streams WHERE scope_id = ?1 AND key = ?2";
-        const LAST: &str = "SELECT max(place) FROM stream_events WHERE place > ?1 AND place <= ?2";
+        const LAST: &str = "SELECT max(rowkey) FROM stream_events WHERE rowkey > ?1 AND rowkey <= ?2";
         let found = self
             .connection
             .prepare_cached(STREAM)?
@@ -223,7 +223,7 @@ impl<'a> Stager<'a> {
         let base = StreamRow::rowkey_base(stream.id);
         let until = stream.rowkey(stream.head.seq).unwrap_or(base);
         let last: Option<i64> = self.connection.prepare_cached(LAST)?.query_row([base, until], |row| row.get(0))?;
-        Ok((stream, last.map_or(stream.head.first, |place| Seq((place - base).unsigned_abs()).next())))
+        Ok((stream, last.map_or(stream.head.first, |rowkey| Seq((rowkey - base).unsigned_abs()).next())))
     }
 
     fn add_event(&mut self, position: Option<u64>, event: &engines_core::event::StoredEvent) -> Result<(), Refusal> {
@@ -279,10 +279,10 @@ impl<'a> Stager<'a> {
             return Err(refuse("audit records are not numbered consecutively"));
         }
         self.audit = number;
-        let place = (self.id << AUDIT_BITS) + number;
+        let rowkey = (self.id << AUDIT_BITS) + number;
         let (trace_id, span_id) = (entry.trace_id.to_string(), entry.span_id.to_string());
         let mut insert = self.connection.prepare_cached(audit_rows::INSERT)?;
-        audit_rows::insert(&mut insert, place, entry, &trace_id, &span_id)?;
+        audit_rows::insert(&mut insert, rowkey, entry, &trace_id, &span_id)?;
         Ok(())
     }
 }
@@ -297,8 +297,8 @@ pub(in crate::sqlite) fn discard_rows(
         connection.prepare_cached("DELETE FROM meta WHERE name = ?1")?.execute([staged_name::progress_name(scope)])?;
         return Ok(());
     };
-    const EVENTS: &str = "DELETE FROM stream_events WHERE place IN (SELECT place FROM stream_events \
-                          WHERE place > ?1 AND place < ?2 LIMIT ?3)";
+    const EVENTS: &str = "DELETE FROM stream_events WHERE rowkey IN (SELECT rowkey FROM stream_events \
+                          WHERE rowkey > ?1 AND rowkey < ?2 LIMIT ?3)";
     let audit = id << AUDIT_BITS;
     let mut left = ROWS_PER_DISCARD;
     let mut remove = |sql: &str, range: [i64; 2]| -> Result<usize, Refusal> {
@@ -320,7 +320,7 @@ pub(in crate::sqlite) fn discard_rows(
         }
     }
     remove(
-        "DELETE FROM audit WHERE place IN (SELECT place FROM audit WHERE place > ?1 AND place < ?2 LIMIT ?3)",
+        "DELETE FROM audit WHERE rowkey IN (SELECT rowkey FROM audit WHERE rowkey > ?1 AND rowkey < ?2 LIMIT ?3)",
         [audit, audit + (1 << AUDIT_BITS)],
     )?;
     for (table, key) in [("documents", "document_id"), ("dataset_events", "position")] {

@@ -76,11 +76,11 @@ fn counters(connection: &Connection, scope: i64) -> Result<Page<ArchiveRecord>, 
         .prepare_cached("SELECT events FROM scopes WHERE scope_id = ?1")?
         .query_row([scope], |row| row.get(0))?;
     let audit: Option<i64> = connection
-        .prepare_cached("SELECT max(place) FROM audit WHERE place > ?1 AND place < ?2")?
+        .prepare_cached("SELECT max(rowkey) FROM audit WHERE rowkey > ?1 AND rowkey < ?2")?
         .query_row([base, base + (1 << AUDIT_BITS)], |row| row.get(0))?;
     let counters = ScopeCounters {
         events: Seq(events.unsigned_abs()),
-        audit: audit.map_or(0, |place| (place - base).unsigned_abs()),
+        audit: audit.map_or(0, |rowkey| (rowkey - base).unsigned_abs()),
     };
     Ok(Page { items: vec![ArchiveRecord::Counters(counters)], next: None })
 }
@@ -178,8 +178,8 @@ fn stream_events(
 ) -> Result<Page<ArchiveRecord>, SqliteFailure> {
     const STREAMS: &str =
         "SELECT key, stream_id, head, first, deleted <> 0 FROM streams WHERE scope_id = ?1 AND key >= ?2 ORDER BY key";
-    const EVENTS: &str = "SELECT place, event_id, type, ts, actor_id, actor_type, attributes, data FROM stream_events \
-                          WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
+    const EVENTS: &str = "SELECT rowkey, event_id, type, ts, actor_id, actor_type, attributes, data FROM stream_events \
+                          WHERE rowkey > ?1 AND rowkey <= ?2 ORDER BY rowkey LIMIT ?3";
     let mut of_streams = connection.prepare_cached(STREAMS)?;
     let mut of_events = connection.prepare_cached(EVENTS)?;
     let mut streams = of_streams.query(params![scope, after.first_text])?;
@@ -231,12 +231,12 @@ fn audit_records(
     limit: usize,
 ) -> Result<Page<ArchiveRecord>, SqliteFailure> {
     let base = scope << AUDIT_BITS;
-    let mut statement = connection.prepare_cached(audit::BY_PLACE)?;
+    let mut statement = connection.prepare_cached(audit::BY_ROWKEY)?;
     let mut rows = statement.query(params![base + after.number, base + (1 << AUDIT_BITS), limit_plus_one(limit)])?;
     let mut page = RecordPage::new(Section::Audit, limit);
     while let Some(row) = rows.next()? {
-        let ((place, entry), _) = audit::audit_row(row)?;
-        let number = place - base;
+        let ((rowkey, entry), _) = audit::audit_row(row)?;
+        let number = rowkey - base;
         if !page.push(ArchiveRecord::Audit(number.unsigned_abs(), entry), (String::new(), String::new(), number)) {
             break;
         }
@@ -250,8 +250,8 @@ fn receipts(
     after: &SectionCursor,
     limit: usize,
 ) -> Result<Page<ArchiveRecord>, SqliteFailure> {
-    const SQL: &str = "SELECT place, realm, key, fingerprint, receipt, at FROM once INDEXED BY once_by_scope \
-                       WHERE scope_id = ?1 AND place > ?2 ORDER BY place LIMIT ?3";
+    const SQL: &str = "SELECT rowkey, realm, key, fingerprint, receipt, at FROM once INDEXED BY once_by_scope \
+                       WHERE scope_id = ?1 AND rowkey > ?2 ORDER BY rowkey LIMIT ?3";
     let mut statement = connection.prepare_cached(SQL)?;
     let mut rows = statement.query(params![scope, after.number, limit_plus_one(limit)])?;
     let mut page = RecordPage::new(Section::Receipts, limit);

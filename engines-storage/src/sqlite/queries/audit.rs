@@ -30,8 +30,8 @@ pub(in crate::sqlite) fn audit_page(
         let (limit, base) = (wanted.limit.max(1), scope_id << AUDIT_BITS);
         let mut parameters = SqlParameters::default();
         let mut sql = format!(
-            "SELECT place, audit_id, ts, action, resource, outcome, actor_id, actor_type, request_id, trace_id, \
-             span_id, reason FROM audit WHERE place > {} AND place < {}",
+            "SELECT rowkey, audit_id, ts, action, resource, outcome, actor_id, actor_type, request_id, trace_id, \
+             span_id, reason FROM audit WHERE rowkey > {} AND rowkey < {}",
             parameters.add(base + after.min((1 << AUDIT_BITS) - 1)),
             parameters.add(base + (1 << AUDIT_BITS)),
         );
@@ -46,16 +46,16 @@ pub(in crate::sqlite) fn audit_page(
                 sql.push_str(&format!(" AND ts {sign} {}", parameters.add(at.as_millis())));
             }
         }
-        sql.push_str(&format!(" ORDER BY place LIMIT {}", parameters.add(limit_plus_one(limit))));
-        let token = |(place, _): &(i64, AuditEntry)| PageToken::new(LIST, [(place - base).to_string()]);
+        sql.push_str(&format!(" ORDER BY rowkey LIMIT {}", parameters.add(limit_plus_one(limit))));
+        let token = |(rowkey, _): &(i64, AuditEntry)| PageToken::new(LIST, [(rowkey - base).to_string()]);
         Ok(read_page(connection, &sql, &parameters, limit, audit_row, token)?.map(|(_, entry)| entry))
     })
 }
 
 /// Selects the records between two row keys, in order.
-pub(super) const BY_PLACE: &str = "SELECT place, audit_id, ts, action, resource, outcome, actor_id, actor_type, \
-                                   request_id, trace_id, span_id, reason FROM audit WHERE place > ?1 AND place < ?2 \
-                                   ORDER BY place LIMIT ?3";
+pub(super) const BY_ROWKEY: &str = "SELECT rowkey, audit_id, ts, action, resource, outcome, actor_id, actor_type, \
+                                   request_id, trace_id, span_id, reason FROM audit WHERE rowkey > ?1 AND rowkey < ?2 \
+                                   ORDER BY rowkey LIMIT ?3";
 
 /// Reads a record with its row key, and its approximate size in bytes.
 pub(super) fn audit_row(row: &Row<'_>) -> rusqlite::Result<((i64, AuditEntry), usize)> {
