@@ -330,7 +330,7 @@ impl Store for JournalStore {
     /// Syncs the file on the caller's thread, to keep the example short. A server would use a thread of its own, and
     /// one sync for all commits that wait.
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
-        batch.check(&self.capabilities())?;
+        self.capabilities().check(&batch)?;
         let mut journal = self.lock();
         let (receipt, heads) = journal.commit(scope, batch)?;
         if !heads.is_empty() {
