@@ -16,7 +16,7 @@ use engines::{
 };
 use serde_json::json;
 
-use crate::{days, engines, event};
+use super::{days, engines, event};
 
 const CANARY: &str = "vqkxzj";
 

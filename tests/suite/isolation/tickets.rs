@@ -4,7 +4,7 @@ use engines::Role;
 use engines_server::{Route, routes};
 use serde_json::json;
 
-use crate::{
+use super::{
     fixture::{self, IsolationFixture, PathIds},
     support::{Answer, ask, token},
 };

@@ -18,7 +18,7 @@ use engines::{
 };
 use serde_json::{Value, json};
 
-use crate::{engines, event, person};
+use super::{engines, event, person};
 
 const SNAPSHOT: DocumentKind = DocumentKind::from_static("canvas_snapshot");
 

@@ -10,7 +10,7 @@ use engines::{
 use engines_server::{App, Route, routes::BodyKind};
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     external_issuer,
     support::{self, Answer, SYSTEM_KEY, Server, acme, ask, token, token_at},
 };

@@ -21,7 +21,7 @@ use engines::{
 };
 use serde_json::json;
 
-use crate::{DAY, builder, days, engines, event, new, person};
+use super::{DAY, builder, days, engines, event, new, person};
 
 #[tokio::test]
 async fn only_admins_can_set_a_policy_and_it_is_versioned_and_audited() {
