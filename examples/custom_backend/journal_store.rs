@@ -45,7 +45,8 @@ enum Change {
     Trim(Scope, StreamKey, Seq),
     Record(Scope, StoredEvent),
     Audit(Scope, AuditEntry),
-    Receipt(Scope, Idempotency, CommitReceipt),
+    /// The namespace, key and fingerprint of the request, and its receipt.
+    Receipt(Scope, (String, String), [u8; 32], CommitReceipt),
 }
 
 #[derive(Debug, Default)]
@@ -100,9 +101,8 @@ impl State {
                 self.feed.push((scope, index));
             }
             Change::Audit(scope, entry) => self.scope(scope).audit.push(entry),
-            Change::Receipt(scope, idempotency, receipt) => {
-                let Idempotency { namespace, key, fingerprint, .. } = idempotency;
-                self.scope(scope).receipts.insert((namespace, key), (receipt, fingerprint));
+            Change::Receipt(scope, key, fingerprint, receipt) => {
+                self.scope(scope).receipts.insert(key, (receipt, fingerprint));
             }
         }
     }
@@ -288,8 +288,9 @@ impl Journal {
                     if let Some(new) = idempotency {
                         let recorded = vec![EventOutcome::Kept(seq)];
                         let own = CommitReceipt { recorded, note: new.note.clone(), ..CommitReceipt::default() };
-                        keys.insert((new.namespace.clone(), new.key.clone()), (own.clone(), new.fingerprint));
-                        changes.push(Change::Receipt(home.clone(), *new, own));
+                        let key = (new.namespace, new.key);
+                        keys.insert(key.clone(), (own.clone(), new.fingerprint));
+                        changes.push(Change::Receipt(home.clone(), key, new.fingerprint, own));
                     }
                     receipt.recorded.push(EventOutcome::Kept(seq));
                     changes.push(Change::Record(home, event.into_stored(seq)));
@@ -300,8 +301,9 @@ impl Journal {
             }
         }
         if let Some(idempotency) = idempotency {
-            receipt.note.clone_from(&idempotency.note);
-            changes.push(Change::Receipt(scope.clone(), idempotency, receipt.clone()));
+            let Idempotency { namespace, key, fingerprint, note } = idempotency;
+            receipt.note = note;
+            changes.push(Change::Receipt(scope.clone(), (namespace, key), fingerprint, receipt.clone()));
         }
         let record = Record::Commit(changes);
         if let Err(error) = self.write(&record) {
