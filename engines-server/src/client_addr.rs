@@ -35,18 +35,18 @@ impl Client {
 /// trusted proxies. Entries before that are not trusted.
 pub(crate) fn resolve_client(info: Option<&ConnectionInfo>, parts: &Parts, settings: &HttpSettings) -> Option<Client> {
     let found;
-    let line = match info {
-        Some(line) => line,
+    let info = match info {
+        Some(info) => info,
         None => {
             found = ConnectionInfo::from_parts(parts)?;
             &found
         }
     };
-    let mut address = line.peer;
+    let mut address = info.peer;
     let trusted = |address: &IpAddr| settings.trusts(address);
     if !trusted(&address) {
-        let usage = line.connection.as_ref().and_then(|connection| connection.usage.clone());
-        return Some(Client { address, text: Arc::clone(&line.text), usage });
+        let usage = info.connection.as_ref().and_then(|connection| connection.usage.clone());
+        return Some(Client { address, text: Arc::clone(&info.text), usage });
     }
     let header = match settings.forwarded_header {
         ForwardedHeader::XForwardedFor => "x-forwarded-for",

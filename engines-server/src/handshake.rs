@@ -118,7 +118,7 @@ impl BrowserHandshake {
             return None;
         }
         let handshake = Handshake::read(&parts.headers).ok()?;
-        let own = info.filter(|line| line.own).map(|_| Upgrade::Own);
+        let own = info.filter(|info| info.own).map(|_| Upgrade::Own);
         let upgrade = own.or_else(|| parts.extensions.get::<OnUpgrade>().cloned().map(Upgrade::Hyper))?;
         // Several origins count as none, because it is not clear which one is meant.
         let origin = origin::single_origin(&parts.headers).and_then(|origin| origin.to_str().ok());

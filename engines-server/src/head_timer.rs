@@ -38,17 +38,17 @@ impl HeadTimer {
     /// Polls the sleep. Returns whether the current deadline has passed, so that the connection must be polled again.
     pub(crate) fn poll(&self, pending: &mut PendingSleep, cx: &mut Context<'_>) -> bool {
         let Some(due) = self.state().due_at else { return false };
-        let alarm = pending.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));
-        if alarm.deadline().into_std() > due {
-            alarm.as_mut().reset(due.into());
+        let sleep = pending.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));
+        if sleep.deadline().into_std() > due {
+            sleep.as_mut().reset(due.into());
         }
-        while alarm.as_mut().poll(cx).is_ready() {
-            let rang = alarm.deadline().into_std();
-            self.state().fired_at = Some(rang);
-            if rang >= due {
+        while sleep.as_mut().poll(cx).is_ready() {
+            let fired = sleep.deadline().into_std();
+            self.state().fired_at = Some(fired);
+            if fired >= due {
                 return true;
             }
-            alarm.as_mut().reset(due.into());
+            sleep.as_mut().reset(due.into());
         }
         false
     }
@@ -77,7 +77,7 @@ impl Future for HeadDeadline {
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         let mut state = self.timer.state();
-        if state.fired_at.is_some_and(|rang| rang >= self.at) {
+        if state.fired_at.is_some_and(|fired| fired >= self.at) {
             return Poll::Ready(());
         }
         state.due_at = Some(self.at);

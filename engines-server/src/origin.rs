@@ -52,7 +52,7 @@ pub(crate) fn is_same_origin(
 
 fn peer(connection: Option<&ConnectionInfo>, parts: &Parts) -> Option<IpAddr> {
     match connection {
-        Some(line) => Some(line.peer),
+        Some(info) => Some(info.peer),
         None => parts.extensions.get().map(|Peer(peer)| peer.ip().to_canonical()),
     }
 }

@@ -97,32 +97,3 @@ fn escape(text: &str) -> String {
     }
     escaped
 }
-
-/// Returns true if a client prefers HTML to JSON, by the header `Accept` (RFC 9110 section 12.5.1). JSON is the default:
-/// HTML must be named, and no JSON type may have a higher weight.
-pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
-    let (mut html, mut json) = (0, 0);
-    for value in headers.get_all(header::ACCEPT) {
-        for range in value.to_str().unwrap_or_default().split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-            // A weight that is no number counts as 1, as a missing one does.
-            let weight = weight.map_or(1000, thousandths);
-            match media_type.as_str() {
-                "text/html" | "application/xhtml+xml" => html = weight.max(html),
-                "application/json" => json = weight.max(json),
-                _ => {}
-            }
-        }
-    }
-    html > 0 && html >= json
-}
-
-/// Reads a weight of up to three decimals (RFC 9110 section 12.4.2) in thousandths.
-fn thousandths(weight: &str) -> u32 {
-    match weight.parse::<f32>() {
-        Ok(number) if (0.0..=1.0).contains(&number) => (number * 1000.0).round() as u32,
-        _ => 1000,
-    }
-}

@@ -86,17 +86,17 @@ pub(super) async fn serve(
     let credential_end: Arc<Mutex<Weak<CredentialEnd>>> = Arc::default();
     let (activity, blocked) = (ConnectionActivity::new(), Arc::new(AtomicBool::new(false)));
     let answering = Answering::default();
-    let line = ConnectionInfo::with_state(peer, Arc::clone(state));
+    let info = ConnectionInfo::with_state(peer, Arc::clone(state));
     let service = service_fn(|request: Request<Incoming>| {
         let (app, answer, unread_body) = (app.clone(), Arc::clone(&answer), Arc::clone(&unread_body));
         let own = request.version() == Version::HTTP_11 && request.body().is_end_stream();
-        let line = line.for_streams(own);
+        let info = info.for_streams(own);
         let credential_end = Arc::clone(&credential_end);
         let exchange = activity.begin();
         answering.begin();
         async move {
             let (request, rest) = track(request);
-            let mut response = app.handle_on(&line, request).await;
+            let mut response = app.handle_on(&info, request).await;
             if let Some(live) = own.then(|| response.body_mut().take_streaming()).flatten() {
                 let (parts, _) = response.into_parts();
                 *lock(&answer) = Some((parts, live));
@@ -112,7 +112,7 @@ pub(super) async fn serve(
             Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::new(body, exchange)))
         }
     });
-    let (timer, mut alarm) = (HeadTimer::default(), PendingSleep::None);
+    let (timer, mut pending_sleep) = (HeadTimer::default(), PendingSleep::None);
     let io = Http1Io::new(io.with_blocked_flag(Arc::clone(&blocked)), answering.clone(), activity.clone());
     let mut connection = http1::Builder::new()
         .timer(timer.clone())
@@ -130,7 +130,7 @@ pub(super) async fn serve(
             Pin::new(&mut connection).graceful_shutdown();
         }
         let mut ended = Pin::new(&mut connection).poll(cx);
-        if ended.is_pending() && timer.poll(&mut alarm, cx) {
+        if ended.is_pending() && timer.poll(&mut pending_sleep, cx) {
             ended = Pin::new(&mut connection).poll(cx);
         }
         if let Some(taken) = lock(&answer).take() {

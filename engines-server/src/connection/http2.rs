@@ -36,7 +36,7 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// Serves a connection until it ends.
 pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &Arc<ConnectionState>) -> ServeResult {
     let settings = app.settings();
-    let line = ConnectionInfo::with_state(peer, Arc::clone(state));
+    let info = ConnectionInfo::with_state(peer, Arc::clone(state));
     let activity = ConnectionActivity::new();
     let executor = StreamExecutor::new(WriteDeadline::new(settings, app.shutdown()), activity.clone());
     let (streams, ends) = (executor.clone(), executor.clone());
@@ -48,7 +48,7 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
             None => (None, None),
         };
         let flow = streams.begin(share);
-        let (app, line) = (app.clone(), line.clone());
+        let (app, info) = (app.clone(), info.clone());
         async move {
             let (request, rest) = track(request);
             let (head, body) = request.into_parts();
@@ -58,7 +58,7 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
                     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
                     app.refuse_with_text(&head.headers, status, own_answer::about_head(status))
                 }
-                None => app.handle_on(&line, Request::from_parts(head, body)).await,
+                None => app.handle_on(&info, Request::from_parts(head, body)).await,
             };
             let drain = rest
                 .filter(|rest| !rest.is_read())

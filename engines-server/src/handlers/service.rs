@@ -9,7 +9,7 @@ use crate::{body::Body, media_types, request::RequestParts, response, root_page}
 
 /// `GET /`: a page for a browser, JSON for everybody else.
 pub(crate) async fn root(parts: RequestParts) -> Result<Response<Body>> {
-    let mut response = if root_page::prefers_html(&parts.headers) {
+    let mut response = if media_types::prefers_html(&parts.headers) {
         let mut page = response::with_body(
             StatusCode::OK,
             media_types::HTML,

@@ -61,9 +61,9 @@ impl<'a> RequestBudget<'a> {
         gauge: GaugeGuard,
         class: ClientClass,
     ) -> Result<Self> {
-        let places = Self { budgets, usage, class, shares: Mutex::default(), _gauge: gauge };
-        places.resume()?;
-        Ok(places)
+        let budget = Self { budgets, usage, class, shares: Mutex::default(), _gauge: gauge };
+        budget.resume()?;
+        Ok(budget)
     }
 
     /// Releases the share in flight while the body arrives, and takes one of the budget of bodies instead.

@@ -23,7 +23,7 @@ pub(super) fn trace_input(headers: &HeaderMap) -> AuthInput<'_> {
 /// Collects the values that admission needs. It walks over the headers once, because there are few, and each look-up
 /// would hash a name.
 pub(super) fn auth_input<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Trace) -> AuthInput<'a> {
-    let mut presented = AuthInput {
+    let mut input = AuthInput {
         ticket: match request_rules::accepts_ticket(route, &parts.method) {
             true => query.values("ticket").collect(),
             false => FieldValues::default(),
@@ -37,13 +37,13 @@ pub(super) fn auth_input<'a>(route: &Route, parts: &'a Parts, query: &'a Query, 
     };
     for (name, value) in &parts.headers {
         match name.as_str() {
-            "authorization" => presented.authorization.push(value),
-            "x-tenant-id" => presented.tenant_headers.push(value),
-            "x-env" => presented.env_headers.push(value),
-            "x-user-id" => presented.user_ids.push(value),
-            "x-membership-role" => presented.roles.push(value),
+            "authorization" => input.authorization.push(value),
+            "x-tenant-id" => input.tenant_headers.push(value),
+            "x-env" => input.env_headers.push(value),
+            "x-user-id" => input.user_ids.push(value),
+            "x-membership-role" => input.roles.push(value),
             _ => {}
         }
     }
-    presented
+    input
 }

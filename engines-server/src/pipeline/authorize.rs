@@ -62,7 +62,7 @@ where
         Context(fn(RequestParts, RequestContext) -> HandlerFuture, RequestContext),
     }
     let mut lines = None;
-    let (entered, body) = match entry.endpoint {
+    let (authorized, body) = match entry.endpoint {
         Endpoint::Public(handler) => (Authorized::Public(handler), read_json_body(pending, route, parts, body).await?),
         Endpoint::Guest(handler) => {
             let input = input();
@@ -111,7 +111,7 @@ where
         body_stream: None,
         upgrade,
     };
-    match entered {
+    match authorized {
         Authorized::Public(handler) => handler(request).await,
         Authorized::Guest(handler, principal) => handler(request, principal).await,
         Authorized::Token(handler, principal) => {
@@ -139,8 +139,8 @@ where
 /// Verifies the credential, and records on the connection that it was valid.
 async fn verify_credential(pending: &PendingRequest<'_>, input: &AuthInput<'_>) -> Result<Arc<Principal>> {
     let principal = pending.admission().authenticate(input).await?;
-    if let Some(line) = pending.connection {
-        line.mark_authenticated();
+    if let Some(info) = pending.connection {
+        info.mark_authenticated();
     }
     Ok(principal)
 }
@@ -177,12 +177,12 @@ where
         return Ok((admit_with(&BodyClaims::default()).await?, Bytes::new()));
     };
     let bytes = receive_body(pending, route, parts, body).await;
-    let looked = bytes.as_ref().map_err(|_| None).and_then(|bytes| {
+    let checked = bytes.as_ref().map_err(|_| None).and_then(|bytes| {
         let json = CheckedJson::check(bytes, engine.limits(), route.name()).and_then(CheckedJson::expect_object);
         let read = json.and_then(|json| Ok((body_tenant(&json, route)?, json.string_member("env")?)));
         read.map_err(Some)
     });
-    match looked {
+    match checked {
         Ok((tenant_id, env)) => {
             let context = admit_with(&BodyClaims { tenant_id: tenant_id.as_deref(), env: env.as_deref() }).await?;
             drop((tenant_id, env));
@@ -201,6 +201,6 @@ where
 
 /// Returns how this connection can be upgraded, if it can.
 fn upgrade(connection: Option<&ConnectionInfo>, parts: &mut Parts) -> Option<Upgrade> {
-    let own = connection.filter(|line| line.own).map(|_| Upgrade::Own);
+    let own = connection.filter(|info| info.own).map(|_| Upgrade::Own);
     own.or_else(|| parts.extensions.remove::<OnUpgrade>().map(Upgrade::Hyper))
 }

@@ -13,14 +13,14 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     token(
         Method::POST,
         "/auth/verify/request",
-        |ask, principal| Box::pin(accounts::request_verification(ask, principal)),
+        |parts, principal| Box::pin(accounts::request_verification(parts, principal)),
         "Request a mail with a token that verifies the caller's address",
         (202, Some("Accepted")),
     ),
     route(
         Method::POST,
         "/auth/verify",
-        Endpoint::Guest(|ask, principal| Box::pin(accounts::verify(ask, principal))),
+        Endpoint::Guest(|parts, principal| Box::pin(accounts::verify(parts, principal))),
         "Verify an address with the mailed token; accounts that have it unverified lose it",
         &[],
         (BodyKind::Json, Some("MailToken")),
@@ -28,14 +28,14 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     ),
     public_post(
         "/auth/password/forgot",
-        |ask| Box::pin(accounts::forgot_password(ask)),
+        |parts| Box::pin(accounts::forgot_password(parts)),
         "Request a mail with a token that resets a password; the response is the same for every address",
         (202, "ForgotPassword", "Accepted"),
     ),
     route(
         Method::POST,
         "/auth/password/reset",
-        Endpoint::Public(|ask| Box::pin(accounts::reset_password(ask))),
+        Endpoint::Public(|parts| Box::pin(accounts::reset_password(parts))),
         "Set a new password with the mailed token; ends all sessions",
         &[],
         (BodyKind::Json, Some("ResetPassword")),
@@ -45,7 +45,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::POST,
         "/auth/email",
-        Endpoint::Token(|ask, principal| Box::pin(accounts::change_email(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(accounts::change_email(parts, principal))),
         "Change the address; it takes effect once the mailed token is used",
         &[],
         (BodyKind::Json, Some("ChangeEmail")),
@@ -54,7 +54,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::PUT,
         "/auth/me/default-tenant",
-        Endpoint::Token(|ask, principal| Box::pin(accounts::set_default_tenant(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(accounts::set_default_tenant(parts, principal))),
         "Set the tenant for requests that name none",
         &[],
         (BodyKind::Json, Some("DefaultTenant")),
@@ -63,7 +63,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::GET,
         "/auth/memberships",
-        Endpoint::Token(|ask, principal| Box::pin(accounts::memberships(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(accounts::memberships(parts, principal))),
         "List the caller's memberships, owned tenants first",
         PAGE,
         (BodyKind::None, None),
@@ -72,7 +72,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::GET,
         "/auth/invites",
-        Endpoint::Token(|ask, principal| Box::pin(accounts::own_invites(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(accounts::own_invites(parts, principal))),
         "List the caller's open invites, for the user id and for the verified address",
         PAGE,
         (BodyKind::None, None),
@@ -81,7 +81,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::POST,
         "/auth/invites/decline",
-        Endpoint::Token(|ask, principal| Box::pin(accounts::decline_invite(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(accounts::decline_invite(parts, principal))),
         "Decline an invite of the caller",
         &[],
         (BodyKind::Json, Some("DeclineInvite")),
@@ -89,7 +89,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     ),
     operator(
         "/users/{user_id}/verify-email",
-        |ask, context| Box::pin(accounts::mark_verified(ask, context)),
+        |parts, context| Box::pin(accounts::mark_verified(parts, context)),
         "Mark a user's address as verified; for the control plane of a deployment without a mailer",
         (204, None),
     ),

@@ -13,23 +13,23 @@ use crate::{
 pub(super) static ROUTES: &[RouteEntry] = &[
     public_post(
         "/auth/signup",
-        |ask| Box::pin(auth::signup(ask)),
+        |parts| Box::pin(auth::signup(parts)),
         "Create an account, and a tenant if one is named; logs in",
         (201, "Signup", "Tokens"),
     )
     .with_work(WorkClass::PasswordHash),
-    public_post("/auth/login", |ask| Box::pin(auth::login(ask)), "Log in", (200, "Login", "Tokens"))
+    public_post("/auth/login", |parts| Box::pin(auth::login(parts)), "Log in", (200, "Login", "Tokens"))
         .with_work(WorkClass::PasswordHash),
     public_post(
         "/auth/refresh",
-        |ask| Box::pin(auth::refresh(ask)),
+        |parts| Box::pin(auth::refresh(parts)),
         "Exchange a refresh token, which is valid once, for new tokens; a used one ends its session",
         (200, "Refresh", "Tokens"),
     )
     .with_work(WorkClass::Refresh),
     guest(
         "/auth/invites/accept",
-        |ask, principal| Box::pin(auth::accept_invite(ask, principal)),
+        |parts, principal| Box::pin(auth::accept_invite(parts, principal)),
         "Accept an invite with its token, or with its id if it is for the caller; with an address and a password as a new user; logs in",
         (200, "AcceptInvite", "InviteAccepted"),
     )
@@ -37,7 +37,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     token(
         Method::POST,
         "/auth/logout",
-        |ask, principal| Box::pin(auth::logout(ask, principal)),
+        |parts, principal| Box::pin(auth::logout(parts, principal)),
         "End the session of the token",
         (204, None),
     )
@@ -45,14 +45,14 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     token(
         Method::GET,
         "/auth/me",
-        |ask, principal| Box::pin(auth::me(ask, principal)),
+        |parts, principal| Box::pin(auth::me(parts, principal)),
         "The caller's account and memberships",
         (200, Some("Me")),
     ),
     route(
         Method::PATCH,
         "/auth/me",
-        Endpoint::Token(|ask, principal| Box::pin(auth::update_me(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(auth::update_me(parts, principal))),
         "Change the caller's public profile",
         &[],
         (BodyKind::Json, Some("Profile")),
@@ -61,7 +61,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::DELETE,
         "/auth/me",
-        Endpoint::Token(|ask, principal| Box::pin(auth::delete_me(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(auth::delete_me(parts, principal))),
         "Delete the caller's account, with its password; not possible for the last owner of an open tenant",
         &[],
         (BodyKind::OptionalJson, Some("DeleteAccount")),
@@ -70,7 +70,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::POST,
         "/auth/password",
-        Endpoint::Token(|ask, principal| Box::pin(auth::password(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(auth::password(parts, principal))),
         "Change the caller's password; ends all other sessions",
         &[],
         (BodyKind::Json, Some("ChangePassword")),
@@ -79,14 +79,14 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     token(
         Method::GET,
         "/auth/bootstrap",
-        |ask, principal| Box::pin(auth::bootstrap(ask, principal)),
+        |parts, principal| Box::pin(auth::bootstrap(parts, principal)),
         "The data that a client needs to start",
         (200, Some("Bootstrap")),
     ),
     route(
         Method::GET,
         "/auth/sessions",
-        Endpoint::Token(|ask, principal| Box::pin(auth::sessions(ask, principal))),
+        Endpoint::Token(|parts, principal| Box::pin(auth::sessions(parts, principal))),
         "List the caller's sessions, newest first",
         PAGE,
         (BodyKind::None, None),
@@ -95,7 +95,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     token(
         Method::DELETE,
         "/auth/sessions",
-        |ask, principal| Box::pin(auth::end_sessions(ask, principal)),
+        |parts, principal| Box::pin(auth::end_sessions(parts, principal)),
         "End all sessions of the caller, with the current one",
         (204, None),
     )
@@ -103,7 +103,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     token(
         Method::DELETE,
         "/auth/sessions/{id}",
-        |ask, principal| Box::pin(auth::revoke_session(ask, principal)),
+        |parts, principal| Box::pin(auth::revoke_session(parts, principal)),
         "End a session of the caller, and the streams opened with it",
         (204, None),
     )
@@ -111,7 +111,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     write(
         "/auth/tickets",
         Action::TicketsCreate,
-        |ask, context| Box::pin(auth::ticket(ask, context)),
+        |parts, context| Box::pin(auth::ticket(parts, context)),
         "Get a ticket for one stream, as `?ticket=`; valid once, or several times with `reuse`",
         (201, "NewTicket", "Ticket"),
     ),
@@ -119,14 +119,14 @@ pub(super) static ROUTES: &[RouteEntry] = &[
         Method::DELETE,
         "/auth/tickets/{id}",
         Action::TicketsEnd,
-        |ask, context| Box::pin(auth::end_ticket(ask, context)),
+        |parts, context| Box::pin(auth::end_ticket(parts, context)),
         "Revoke a ticket of the caller, and close the streams opened with it",
         (None, 204, None),
     ),
     route(
         Method::POST,
         "/auth/bootstrap/tenants",
-        Endpoint::Public(|ask| Box::pin(auth::bootstrap_tenants(ask))),
+        Endpoint::Public(|parts| Box::pin(auth::bootstrap_tenants(parts))),
         "Create t_system and t_northstar unless they exist; needs X-System-Key",
         &[],
         (BodyKind::OptionalJson, Some("BootstrapTenants")),

@@ -25,14 +25,14 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     write(
         "/events",
         Action::EventRecord,
-        |ask, context| Box::pin(events::record(ask, context)),
+        |parts, context| Box::pin(events::record(parts, context)),
         "Record a dataset event; it is scrubbed before any other step",
         (201, "DatasetEvent", "Recorded"),
     ),
     read(
         "/events",
         Action::EventRead,
-        |ask, context| Box::pin(events::list(ask, context)),
+        |parts, context| Box::pin(events::list(parts, context)),
         "List recorded events",
         EVENTS,
         "RecordedPage",
@@ -40,7 +40,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::POST,
         "/events/batch",
-        Endpoint::Action(Action::EventRecordBatch, |ask, context| Box::pin(events::record_batch(ask, context))),
+        Endpoint::Action(Action::EventRecordBatch, |parts, context| Box::pin(events::record_batch(parts, context))),
         "Record many dataset events, one on each line; a result for each line, in order, once all of them are durable",
         &[],
         (BodyKind::Lines, Some("DatasetEvent")),
@@ -50,7 +50,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::GET,
         "/events/export",
-        Endpoint::Action(Action::EventExport, |ask, context| Box::pin(events::export(ask, context))),
+        Endpoint::Action(Action::EventExport, |parts, context| Box::pin(events::export(parts, context))),
         "Export the events that may be used for training now, one on each line; if the connection is cut off, events are missing",
         EXPORT,
         (BodyKind::None, None),
@@ -61,7 +61,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     read(
         "/privacy/train-prefs",
         Action::TrainPrefsRead,
-        |ask, context| Box::pin(train_prefs::read(ask, context)),
+        |parts, context| Box::pin(train_prefs::read(parts, context)),
         "The training preferences of the tenant and of the caller, and the effective one",
         &[],
         "TrainPrefs",
@@ -69,21 +69,21 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     write(
         "/privacy/train-prefs/tenant",
         Action::TrainPrefsManage,
-        |ask, context| Box::pin(train_prefs::set_tenant(ask, context)),
+        |parts, context| Box::pin(train_prefs::set_tenant(parts, context)),
         "Set whether the tenant's events may be used for training, for users without a preference",
         (200, "TenantTrainPref", "TrainPref"),
     ),
     write(
         "/privacy/train-prefs/user",
         Action::TrainPrefsSet,
-        |ask, context| Box::pin(train_prefs::set_user(ask, context)),
+        |parts, context| Box::pin(train_prefs::set_user(parts, context)),
         "Set whether the caller's events may be used for training, whatever the tenant's preference",
         (200, "UserTrainPref", "TrainPref"),
     ),
     route(
         Method::DELETE,
         "/privacy/train-prefs/tenant",
-        Endpoint::Action(Action::TrainPrefsManage, |ask, context| Box::pin(train_prefs::unset_tenant(ask, context))),
+        Endpoint::Action(Action::TrainPrefsManage, |parts, context| Box::pin(train_prefs::unset_tenant(parts, context))),
         "Remove the training preference of the tenant",
         &[],
         (BodyKind::None, None),
@@ -92,7 +92,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::DELETE,
         "/privacy/train-prefs/user",
-        Endpoint::Action(Action::TrainPrefsSet, |ask, context| Box::pin(train_prefs::unset_user(ask, context))),
+        Endpoint::Action(Action::TrainPrefsSet, |parts, context| Box::pin(train_prefs::unset_user(parts, context))),
         "Remove the training preference of the caller, so that the tenant's applies",
         &[],
         (BodyKind::None, None),

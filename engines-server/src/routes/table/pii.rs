@@ -14,14 +14,14 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     write(
         "/pii/redact",
         Action::PiiRedact,
-        |ask, context| Box::pin(pii::redact(ask, context)),
+        |parts, context| Box::pin(pii::redact(parts, context)),
         "Find personal data in a text or a JSON value, and return it redacted; nothing is stored",
         (200, "RedactRequest", "Redacted"),
     ),
     read(
         "/privacy/policy",
         Action::PrivacyPolicyRead,
-        |ask, context| Box::pin(pii::policy(ask, context)),
+        |parts, context| Box::pin(pii::policy(parts, context)),
         "The tenant's privacy policy",
         &[],
         "PrivacyPolicyDocument",
@@ -29,7 +29,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::PUT,
         "/privacy/policy",
-        Endpoint::Action(Action::PrivacyPolicyManage, |ask, context| Box::pin(pii::set_policy(ask, context))),
+        Endpoint::Action(Action::PrivacyPolicyManage, |parts, context| Box::pin(pii::set_policy(parts, context))),
         "Replace the tenant's privacy policy; it takes effect within seconds",
         &[],
         (BodyKind::Json, Some("NewPrivacyPolicy")),

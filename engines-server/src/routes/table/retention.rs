@@ -28,7 +28,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
         Method::DELETE,
         "/chat/threads/{id}",
         Action::ChatThreadDelete,
-        |ask, context| Box::pin(retention::delete_thread(ask, context)),
+        |parts, context| Box::pin(retention::delete_thread(parts, context)),
         "Delete a thread with all its messages permanently; for its creator and admins",
         (None, 204, None),
     ),
@@ -36,14 +36,14 @@ pub(super) static ROUTES: &[RouteEntry] = &[
         Method::DELETE,
         "/canvas/{id}",
         Action::CanvasDelete,
-        |ask, context| Box::pin(retention::delete_canvas(ask, context)),
+        |parts, context| Box::pin(retention::delete_canvas(parts, context)),
         "Delete a canvas with its whole history permanently; for its creator and admins",
         (None, 204, None),
     ),
     route(
         Method::DELETE,
         "/events",
-        Endpoint::Action(Action::EventDelete, |ask, context| Box::pin(retention::delete_events(ask, context))),
+        Endpoint::Action(Action::EventDelete, |parts, context| Box::pin(retention::delete_events(parts, context))),
         "Delete the matching recorded events permanently; all of them without a filter",
         FILTER,
         (BodyKind::None, None),
@@ -52,7 +52,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     read(
         "/retention",
         Action::RetentionRead,
-        |ask, context| Box::pin(retention::policy(ask, context)),
+        |parts, context| Box::pin(retention::policy(parts, context)),
         "The retention policy of the tenant",
         &[],
         "RetentionDocument",
@@ -60,7 +60,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::PUT,
         "/retention",
-        Endpoint::Action(Action::RetentionManage, |ask, context| Box::pin(retention::set_policy(ask, context))),
+        Endpoint::Action(Action::RetentionManage, |parts, context| Box::pin(retention::set_policy(parts, context))),
         "Replace the retention policy of the tenant; older data is removed in the background",
         &[],
         (BodyKind::Json, Some("NewRetention")),
@@ -69,7 +69,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     read(
         "/audit/entries",
         Action::AuditRead,
-        |ask, context| Box::pin(retention::audit_entries(ask, context)),
+        |parts, context| Box::pin(retention::audit_entries(parts, context)),
         "The audit log, oldest first",
         ENTRIES,
         "AuditEntryPage",
@@ -77,7 +77,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::DELETE,
         "/tenants/{t}",
-        Endpoint::Action(Action::TenantsDisable, |ask, context| Box::pin(retention::delete_tenant(ask, context))),
+        Endpoint::Action(Action::TenantsDisable, |parts, context| Box::pin(retention::delete_tenant(parts, context))),
         "Close a tenant for all its members; with `purge=true`, remove it with all its data after the grace period",
         &[text_param(
             "purge",
@@ -89,7 +89,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     token(
         Method::DELETE,
         "/auth/purges/{id}",
-        |ask, principal| Box::pin(retention::cancel_purge(ask, principal)),
+        |parts, principal| Box::pin(retention::cancel_purge(parts, principal)),
         "Cancel the removal of a tenant and open it again; for its owners",
         (200, Some("Tenant")),
     ),

@@ -11,14 +11,14 @@ use crate::{
 };
 
 pub(super) static ROUTES: &[RouteEntry] = &[
-    public("/", |ask| Box::pin(service::root(ask)), "Name, version and links", Some("Root")),
-    public("/healthz", |ask| Box::pin(service::healthz(ask)), "The process runs", Some("Status")),
-    public("/readyz", |ask| Box::pin(service::readyz(ask)), "The backends respond", Some("Status")),
-    public("/openapi.json", |ask| Box::pin(service::openapi(ask)), "This description", None),
+    public("/", |parts| Box::pin(service::root(parts)), "Name, version and links", Some("Root")),
+    public("/healthz", |parts| Box::pin(service::healthz(parts)), "The process runs", Some("Status")),
+    public("/readyz", |parts| Box::pin(service::readyz(parts)), "The backends respond", Some("Status")),
+    public("/openapi.json", |parts| Box::pin(service::openapi(parts)), "This description", None),
     route(
         Method::GET,
         "/metrics",
-        Endpoint::Operator(|ask, _| Box::pin(service::metrics(ask))),
+        Endpoint::Operator(|parts, _| Box::pin(service::metrics(parts))),
         "Metrics in the OpenMetrics text format",
         &[],
         (BodyKind::None, None),

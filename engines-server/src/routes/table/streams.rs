@@ -14,7 +14,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::GET,
         "/ws",
-        Endpoint::Action(Action::StreamOpen, |ask, context| Box::pin(ws::multiplexed(ask, context))),
+        Endpoint::Action(Action::StreamOpen, |parts, context| Box::pin(ws::multiplexed(parts, context))),
         "Follow any number of streams over one WebSocket (engines.v1)",
         &[],
         (BodyKind::None, None),
@@ -24,7 +24,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
     read(
         "/presence/{*stream}",
         Action::PresenceRead,
-        |ask, context| Box::pin(presence::list(ask, context)),
+        |parts, context| Box::pin(presence::list(parts, context)),
         "The current followers of a stream",
         PAGE,
         "PresencePage",
