@@ -25,6 +25,7 @@ use rusqlite::Connection;
 use super::{
     checkpoint_pragma::{CheckpointResult, run_checkpoint},
     connections::CountedConnection,
+    erasure::ErasureState,
     error::SqliteFailure,
     opening,
     options::SqliteOptions,
@@ -44,8 +45,8 @@ const LONG: usize = 2;
 /// wrote up to a gigabyte at once, and commits waited a second for it. With a log of the usual length such syncs
 /// would double the 99th percentile of commits.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
-/// Number of bytes by which the log is truncated each time it restarts. Truncating 1.4 GiB at once took ext4 1.7 s,
-/// and the commit waited for it.
+/// Maximum number of bytes by which the log is truncated at a time. Truncating 1.4 GiB at once took ext4 1.7 s, and the
+/// commits waited for it.
 const CUT_BYTES: u64 = 64 << 20;
 /// Minimum interval between two warnings about a long log.
 const WARN_EVERY: Duration = Duration::from_secs(60);
@@ -186,7 +187,7 @@ impl Checkpointer {
             self.warn_long_log(pages);
             let moved = match self.shared.erasure.wants_empty_log() {
                 true => self.truncate_log(connection),
-                false => self.move_rest(connection),
+                false => self.move_rest(connection, self.keep_bytes),
             };
             if let Err(failure) = moved {
                 tracing::warn!(path = %self.shared.files.path().display(), error = %failure, "the log could not be moved to the data file");
@@ -201,20 +202,27 @@ impl Checkpointer {
     }
 
     /// Moves the pages that the thread has left. When all pages are moved, the next commit restarts the log and
-    /// truncates its file.
-    fn move_rest(&self, connection: &Connection) -> Result<(), SqliteFailure> {
+    /// truncates its file by at most [`CUT_BYTES`], but not below `keep_bytes`.
+    fn move_rest(&self, connection: &Connection, keep_bytes: u64) -> Result<(), SqliteFailure> {
         self.log.checkpoint(connection, &self.shared)?;
         let bytes = self.shared.files.sizes().1.unwrap_or(0);
-        let limit = self.keep_bytes.max(bytes.saturating_sub(CUT_BYTES));
+        let limit = keep_bytes.max(bytes.saturating_sub(CUT_BYTES));
         connection.pragma_update(None, "journal_size_limit", i64::try_from(limit).unwrap_or(i64::MAX))?;
         Ok(())
     }
 
     /// Moves the whole log to the data file and truncates the log, so that it contains no removed content. Does not
     /// wait for readers. Then continues with erasing removed content from the data file.
+    ///
+    /// A file of more than [`CUT_BYTES`] loses one part at a time, and the next request continues. SQLite cuts a part
+    /// when a commit restarts the log, so this makes a commit: the store may have no other one to write.
     fn truncate_log(&mut self, connection: &Connection) -> Result<(), SqliteFailure> {
         self.shared.erasure.note_attempt(false);
         self.shared.files.check()?;
+        if self.shared.files.sizes().1.is_some_and(|bytes| bytes > CUT_BYTES) {
+            self.move_rest(connection, 0)?;
+            return ErasureState::rewrite_mark(connection);
+        }
         let waiting = connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, u32>(0))?;
         connection.busy_timeout(Duration::ZERO)?;
         let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));

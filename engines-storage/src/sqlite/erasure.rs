@@ -37,6 +37,14 @@ impl ErasureState {
         Ok(())
     }
 
+    /// Writes the mark again with another value, so that a commit follows and restarts the log.
+    pub(super) fn rewrite_mark(connection: &Connection) -> Result<(), SqliteFailure> {
+        const SQL: &str = "INSERT INTO meta (name, value) VALUES ('erasure', 'pending') ON CONFLICT (name) \
+                           DO UPDATE SET value = CASE value WHEN 'pending' THEN 'truncating' ELSE 'pending' END";
+        connection.prepare_cached(SQL)?.execute([])?;
+        Ok(())
+    }
+
     /// Removes the mark from the file, after everything was erased.
     pub(super) fn clear_mark(connection: &Connection) -> Result<(), SqliteFailure> {
         connection.prepare_cached("DELETE FROM meta WHERE name = 'erasure'")?.execute([])?;

@@ -286,6 +286,47 @@ async fn deleted_streams_and_events_leave_only_the_stream_name() {
 /// Writes rows of many sizes in an order that makes SQLite split, fill and merge pages, so that copies are left in
 /// unallocated parts of pages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_log_is_truncated_in_parts_until_it_is_empty() {
+    const PART_BYTES: u64 = 64 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("engines.db");
+    let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
+    let tenant = MarkedTenant::new(0, CANARY);
+    let put = |n: usize, text: String| {
+        let id: engines_core::DocId = format!("d{n}").parse().unwrap();
+        let document = NewDocument::new(NOTE, id, &text).unwrap();
+        store.commit(&tenant.scope, Batch::new(Timestamp::from_secs(1)).put(document, Expect::Any))
+    };
+    put(0, "first".into()).await.unwrap();
+    {
+        // The read transaction of another program keeps the log from restarting.
+        let reader = Connection::open(&path).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM documents").unwrap();
+        for n in 1..=170 {
+            put(n, format!("{CANARY}{n} ").repeat(120_000)).await.unwrap();
+        }
+    }
+    let length = || std::fs::metadata(folder.path().join("engines.db-wal")).unwrap().len();
+    let long = length();
+    assert!(long > 2 * PART_BYTES + (8 << 20), "{long}");
+    remove_all(&store, &tenant.scope, &Removal::Scope).await;
+    let (mut sizes, mut erased) = (vec![length()], false);
+    for _ in 0..2_000 {
+        erased = store.reclaim().await.unwrap();
+        sizes.push(length());
+        if erased {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    sizes.dedup();
+    assert!(erased && count_canaries(&path) == 0, "{sizes:?}");
+    // A part is cut by each commit that restarts the log. Two of them may follow one another between two looks.
+    assert!(sizes.windows(2).all(|pair| pair[0].saturating_sub(pair[1]) <= 2 * PART_BYTES), "{sizes:?}");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unallocated_page_space_is_overwritten() {
     for seed in 0..3 {
         let folder = tempfile::tempdir().unwrap();
