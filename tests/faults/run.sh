@@ -7,11 +7,13 @@ schedules=${1:-50} seed=${2:-1}
 shift $(($# < 2 ? $# : 2))
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target/faults"
+# The server starts in another folder, so the path of the preloaded library must be absolute.
+library=$(cd "$target/faults" && pwd)/faults.so
 server=${ENGINES_SERVER:-}
 if [ -z "$server" ]; then
   cargo build -q -p engines-server
   server="$target/debug/engines-server"
 fi
-cc -O1 -g -Wall -Wextra -Werror -Wno-format-truncation -shared -fPIC -o "$target/faults/faults.so" tests/faults/faults.c -lpthread
-python3 tests/faults/cases.py --server "$server" --library "$PWD/$target/faults/faults.so"
-exec python3 tests/faults/drive.py --server "$server" --library "$PWD/$target/faults/faults.so" --schedules "$schedules" --seed "$seed" "$@"
+cc -O1 -g -Wall -Wextra -Werror -Wno-format-truncation -shared -fPIC -o "$library" tests/faults/faults.c -lpthread
+python3 tests/faults/cases.py --server "$server" --library "$library"
+exec python3 tests/faults/drive.py --server "$server" --library "$library" --schedules "$schedules" --seed "$seed" "$@"
