@@ -182,8 +182,10 @@ class Remover(Writer):
     # The start of every removed message. No id contains it, so no file may contain it at the end.
     MARKER = "removed-content-"
     step = 0
+    thread = None
 
     def request(self, key, text):
+        self.thread = key
         path = f"/chat/threads/{key}"
         return [
             ("POST", "/chat/threads", {"thread_id": key}),
@@ -200,6 +202,13 @@ class Remover(Writer):
         if self.step == 0:
             self.acknowledged.append((key, 0, None))
         return self.step == 0
+
+    def finish(self):
+        """Deletes the thread that was in use when the writer was stopped. Returns what went wrong, or None."""
+        if self.thread is None:
+            return None
+        status, answer = self.client.insist("DELETE", f"/chat/threads/{self.thread}")
+        return None if status in (204, 404, 410) else f"the last thread could not be deleted: {status} {json.dumps(answer)[:200]}"
 
 
 def verify(port, writers):

@@ -274,6 +274,14 @@ class Run:
 
     def check_erased(self):
         """No file of the store contains removed messages after the worker had time to overwrite them."""
+        for remover in [writer for writer in self.writers if isinstance(writer, Remover)]:
+            try:
+                failure = remover.finish()
+            except Unanswered as error:
+                failure = f"the last thread could not be deleted: {error}"
+            if failure:
+                self.wrong.append(failure)
+                return
         marker, end = Remover.MARKER.encode(), time.monotonic() + ERASED_S
         while True:
             held = {}
