@@ -164,7 +164,7 @@ struct Journal {
 
 /// A store in one file.
 #[derive(Debug)]
-pub struct JournalStore {
+pub(crate) struct JournalStore {
     log_id: LogId,
     journal: Mutex<Journal>,
     changes: broadcast::Sender<StoreChange>,
@@ -172,7 +172,7 @@ pub struct JournalStore {
 
 impl JournalStore {
     /// Opens or creates the file.
-    pub fn open(path: &Path, ids: &IdGenerator) -> Result<Self> {
+    pub(crate) fn open(path: &Path, ids: &IdGenerator) -> Result<Self> {
         let failed = |error: std::io::Error| Error::unavailable("journal.open", error);
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
         let mut text = Vec::new();

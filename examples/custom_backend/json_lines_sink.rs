@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 /// A sink is the simplest custom backend: it has two methods, and the events it gets are already scrubbed.
 #[derive(Debug)]
-pub struct JsonLinesSink {
-    pub path: PathBuf,
+pub(crate) struct JsonLinesSink {
+    pub(crate) path: PathBuf,
 }
 
 #[async_trait]

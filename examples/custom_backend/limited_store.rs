@@ -18,9 +18,9 @@ use tokio::sync::Semaphore;
 
 /// A wrapper works with any backend: this one limits the number of concurrent commits and rejects the rest at once.
 #[derive(Debug)]
-pub struct LimitedStore<S> {
-    pub inner: S,
-    pub permits: Semaphore,
+pub(crate) struct LimitedStore<S> {
+    pub(crate) inner: S,
+    pub(crate) permits: Semaphore,
 }
 
 #[async_trait]
