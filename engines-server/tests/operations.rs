@@ -179,7 +179,7 @@ async fn a_tenant_is_exported_imported_and_forked_on_the_command_line() {
     assert_eq!(fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);
     let again = run(&export);
     assert_eq!(again.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&again.stderr).contains("exists already"));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("already exists"));
     let import = |name: &str| run(&["tenant", "import", text(&archive), "--as", name, "--data", text(&data)]);
     assert!(said(&import("t_copy")).starts_with("imported t_copy: dev,"));
     assert_eq!(import("t_copy").status.code(), Some(1), "the name is taken");
@@ -306,7 +306,7 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
     let before = fs::read(data.join("engines.db")).unwrap();
     let (code, report) = doctor(&data, &["--deep"]);
     assert_eq!((code, problems(&report)), (Some(0), Vec::<&str>::new()), "{report:#}");
-    assert!(report.to_string().contains("1 canvases and 40 commits were played"), "{report:#}");
+    assert!(report.to_string().contains("1 canvases and 40 commits were replayed"), "{report:#}");
     assert_eq!(fs::read(data.join("engines.db")).unwrap(), before);
     // The report for people.
     let output = program().args(["doctor", "--data"]).arg(&data).output().unwrap();
