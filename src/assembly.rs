@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engines_auth::{
     Admission, AdmissionBuilder, Identity, JwtSettings, RootKey, SigningKeys, TokenIssuer, TokenVerifier,
-    control::{OpenStreams, Rates},
+    control::{OpenStreams, RequestLimiter},
     identity::AuthFailureLog,
     oidc::{IssuerSettings, JwksFetch, Oidc},
 };
@@ -59,7 +59,7 @@ impl EngineBuilder {
         let (backend, store) = (stores.backend, stores.store);
         let limits = Arc::new(self.limits);
         let open_streams = OpenStreams::new(self.rates.clone());
-        let rates = Arc::new(Rates::new(self.rates, Arc::clone(&clock)));
+        let rates = Arc::new(RequestLimiter::new(self.rates, Arc::clone(&clock)));
         let guard = Guard::new(self.gate, clock, ids.clone()).with_rate_limit(rates);
 
         if self.ephemeral && self.identity.root_key.is_none() {

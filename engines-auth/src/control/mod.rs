@@ -1,11 +1,11 @@
 //! Limits for one caller: requests by rate class, and open streams.
 
 mod open_streams;
-mod rates;
+mod request_limiter;
 mod settings;
 
 pub use self::{
     open_streams::{OpenStreams, StreamPermit},
-    rates::Rates,
+    request_limiter::RequestLimiter,
     settings::{ClassRates, RateSettings},
 };

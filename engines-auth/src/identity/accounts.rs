@@ -12,7 +12,7 @@ use super::{
     documents::UserBody,
     email_address::EmailAddress,
     mail_queue::MailJob,
-    memberships::MembershipSubject,
+    own_memberships::MembershipSubject,
     records::{self, EMAIL, StoredDocument, USER},
     service::Identity,
     settings::Signup,

@@ -11,7 +11,6 @@ mod addresses;
 pub mod api_key;
 mod archive;
 mod auth_failure_log;
-mod bootstrap;
 mod builder;
 mod control_plane;
 mod directory;
@@ -22,6 +21,7 @@ mod email_address;
 mod expiring_cache;
 mod expiry;
 mod external_users;
+mod first_tenants;
 mod index_key_check;
 mod invites;
 mod known_networks;
@@ -30,12 +30,11 @@ mod login_limits;
 mod mail_queue;
 mod mail_tokens;
 mod mail_worker;
-mod members;
-mod membership;
-mod memberships;
+mod membership_changes;
 mod network;
 mod opaque_token;
 mod own_invites;
+mod own_memberships;
 mod purge;
 mod quota;
 mod records;
@@ -46,6 +45,7 @@ mod sessions;
 mod settings;
 mod state;
 mod system_key;
+mod tenant_members;
 mod tenant_quota;
 mod tenants;
 pub mod ticket;
@@ -55,10 +55,10 @@ mod wire;
 pub use self::{
     archive::{ArchivedMember, ArchivedTenant, TenantRestoration},
     auth_failure_log::{AuthFailureLog, AuthFailureSettings, AuthFailureWriter},
-    bootstrap::NORTHSTAR_TENANT,
     builder::IdentityBuilder,
     control_plane::SYSTEM_TENANT,
     documents::TenantStatus,
+    first_tenants::NORTHSTAR_TENANT,
     index_key_check::IndexKeyStatus,
     mail_worker::MailWorker,
     service::Identity,

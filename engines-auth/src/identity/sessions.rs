@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::{
     documents::{SessionBody, UserBody},
-    memberships::MembershipSubject,
     opaque_token::{OpaqueTokenKind, TokenHash},
+    own_memberships::MembershipSubject,
     records::{self, MAX_ATTEMPTS, SESSION, StoredDocument, conflict_error},
     service::Identity,
     state::IdentityState,

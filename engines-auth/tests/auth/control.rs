@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engines_auth::control::{ClassRates, OpenStreams, RateSettings, Rates};
+use engines_auth::control::{ClassRates, OpenStreams, RateSettings, RequestLimiter};
 use engines_core::{
     Action, Actor, ActorType, Clock, Code, Env, Guard, IdGenerator, Principal, RequestContext, Role, Scope, TenantId,
     Trace, UserId,
@@ -36,7 +36,7 @@ struct World {
 fn world(settings: RateSettings) -> World {
     let clock = ManualClock::default();
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-    let rates = Arc::new(Rates::new(settings, Arc::clone(&shared)));
+    let rates = Arc::new(RequestLimiter::new(settings, Arc::clone(&shared)));
     let guard = Guard::new(Arc::new(AllowAll), shared, IdGenerator::seeded(5)).with_rate_limit(rates);
     World { guard, clock }
 }
@@ -156,7 +156,7 @@ fn rate_status_is_reported_and_in_process_work_is_not_limited() {
         assert!(off.passes(&ada, Action::ChatMessagePost));
     }
     assert!(off.guard.rate_status(&RateSubject::of_context(&ada).unwrap(), RateClass::Write).is_none());
-    let rates = Rates::new(settings(), Arc::new(ManualClock::default()));
+    let rates = RequestLimiter::new(settings(), Arc::new(ManualClock::default()));
     assert!(rates.check(&RateSubject::of_context(&ada).unwrap(), RateClass::Write).is_ok());
 }
 

@@ -53,9 +53,9 @@ mod startup_checks;
 mod state;
 mod store;
 mod store_archive;
+mod stream_cleanup;
 mod streams;
 mod transaction;
-mod trim_gc;
 mod worker_thread;
 mod writer;
 

@@ -359,7 +359,7 @@ impl<'a> BatchTransaction<'a> {
         Ok(())
     }
 
-    /// Trims a stream. It takes effect with the commit; the rows are deleted later: see [`super::trim_gc`].
+    /// Trims a stream. It takes effect with the commit; the rows are deleted later: see [`super::stream_cleanup`].
     fn trim(&mut self, scope: &Scope, key: &StreamKey, first: Seq) -> Result<(), Refusal> {
         let touched = self.stream_state(scope, key)?;
         if touched.stream.id != 0 && first > touched.stream.head.first {
@@ -371,7 +371,7 @@ impl<'a> BatchTransaction<'a> {
     }
 
     /// Deletes a stream. It takes effect with the commit; rows and receipts are deleted later: see
-    /// [`super::trim_gc`].
+    /// [`super::stream_cleanup`].
     fn delete_stream(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), Refusal> {
         if self.stream_state(scope, key)?.stream.id == 0 {
             self.create_stream(scope, key)?;

@@ -23,8 +23,8 @@ use super::{
     recovery::{self, RecoveryRequirements},
     scopes::ScopeCache,
     state::StoreState,
+    stream_cleanup,
     transaction::BatchTransaction,
-    trim_gc,
 };
 
 const OPERATION: &str = "sqlite.commit";
@@ -158,7 +158,7 @@ impl WriterThread {
         let writes = self.has_trimmed_rows || self.has_unindexed_keys;
         let here = fault.is_none() && (!writes || self.shared.files.check().is_ok());
         if self.has_trimmed_rows && here {
-            self.has_trimmed_rows = trim_gc::remove_trimmed_rows(connection, &self.shared).unwrap_or_else(|failure| {
+            self.has_trimmed_rows = stream_cleanup::remove_trimmed_rows(connection, &self.shared).unwrap_or_else(|failure| {
                 tracing::warn!(%path, error = %failure, "trimmed events could not be removed; the next trim tries again");
                 fault = fault.or(failure.needs_reopen.then_some(failure));
                 false

@@ -1,7 +1,7 @@
 //! API keys `ek_…`: credentials for programs and agents of one tenant, verified against the store.
 
 mod authenticator;
-mod delegation;
+mod key_descent;
 mod service;
 mod token;
 mod wire;

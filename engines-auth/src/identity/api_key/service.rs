@@ -9,7 +9,7 @@ use engines_core::{
 use ulid::Ulid;
 
 use super::{
-    delegation::limit_expiry,
+    key_descent::limit_expiry,
     token::{API_KEY_TOKEN, MANAGE},
     wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest},
 };

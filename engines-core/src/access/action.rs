@@ -1,119 +1,12 @@
-//! The table of all actions. Services enforce it and routes refer to it; the OpenAPI document, the isolation tests and
-//! the docs are generated from it.
+//! Every action, and what the table says of it.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
+use super::{Danger, GateClass, RateClass, Role};
 use crate::{
     code::Code,
     error::{Error, Result},
 };
-
-/// The role of a membership. Each role includes the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// May read.
-    Viewer,
-    /// May read and write.
-    Member,
-    /// May also manage members and settings.
-    Admin,
-    /// May also manage owners.
-    Owner,
-}
-
-impl Role {
-    /// All roles, lowest first.
-    pub const ALL: [Self; 4] = [Self::Viewer, Self::Member, Self::Admin, Self::Owner];
-
-    /// The role's name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Member => "member",
-            Self::Admin => "admin",
-            Self::Owner => "owner",
-        }
-    }
-
-    /// Parses a name from the wire.
-    #[must_use]
-    pub fn from_wire(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text)
-    }
-}
-
-/// The class of an action for gates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GateClass {
-    /// Reads; changes nothing.
-    Read,
-    /// Follows a stream.
-    Follow,
-    /// Changes a tenant's content.
-    Write,
-    /// Manages a tenant.
-    Manage,
-    /// Exports content in bulk.
-    Export,
-}
-
-/// The rate limit in which an action counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RateClass {
-    /// Small reads.
-    Read,
-    /// Small writes.
-    Write,
-    /// Many items in one request.
-    Bulk,
-    /// Long-lived connections, counted when they open.
-    Stream,
-    /// Ephemeral events, which may be lost.
-    Ephemeral,
-    /// Management.
-    Manage,
-    /// Requests that end something: revocations, cancellations, logout. They count separately, so that no other traffic
-    /// can delay them.
-    Release,
-}
-
-impl RateClass {
-    /// All classes.
-    pub const ALL: [Self; 7] =
-        [Self::Read, Self::Write, Self::Bulk, Self::Stream, Self::Ephemeral, Self::Manage, Self::Release];
-
-    /// The class's name on the wire and in settings.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Bulk => "bulk",
-            Self::Stream => "stream",
-            Self::Ephemeral => "ephemeral",
-            Self::Manage => "manage",
-            Self::Release => "release",
-        }
-    }
-}
-
-/// How much harm a mistaken call can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Danger {
-    /// None: the action changes nothing.
-    None,
-    /// The effect can be undone.
-    Low,
-    /// The effect is hard to undo.
-    High,
-}
 
 /// One row of the table of actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

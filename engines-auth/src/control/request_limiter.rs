@@ -16,7 +16,7 @@ use crate::{
 
 /// Counts requests in this process. Pass it to the guard of the services
 /// ([`Guard::with_rate_limit`](engines_core::Guard::with_rate_limit)).
-pub struct Rates {
+pub struct RequestLimiter {
     settings: RateSettings,
     buckets: Buckets,
     clock: Arc<dyn Clock>,
@@ -38,7 +38,7 @@ struct ChargedBucket {
     size: BucketSize,
 }
 
-impl Rates {
+impl RequestLimiter {
     /// Creates a limiter with these settings.
     #[must_use]
     pub fn new(settings: RateSettings, clock: Arc<dyn Clock>) -> Self {
@@ -81,7 +81,7 @@ impl Rates {
     }
 }
 
-impl RateLimit for Rates {
+impl RateLimit for RequestLimiter {
     fn check(&self, subject: &RateSubject<'_>, class: RateClass) -> Result<()> {
         if !self.settings.enabled {
             return Ok(());
@@ -135,8 +135,8 @@ fn rate_limited(counted: ChargedBucket, class: RateClass, wait: Duration) -> Err
         .with_retry_after(wait)
 }
 
-impl fmt::Debug for Rates {
+impl fmt::Debug for RequestLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rates").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("RequestLimiter").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
