@@ -12,12 +12,13 @@
 //! # Ok::<(), engines_pii::ScrubError>(())
 //! ```
 //!
-//! How it works: one pass over the bytes stops at words and at a few anchor bytes (`scan`). Rules examine a bounded
+//! How it works: one pass over the bytes stops at words and at a few anchor bytes (`scanner`). Rules examine a bounded
 //! window there and verify candidates by check digits, issuer ranges and numbering plans, and by the cue words around
 //! them (`rule`). Encoded characters are first decoded into a plain copy, and positions of findings are mapped back.
 //!
 //! It fails closed: a text that cannot be scrubbed gives an error, never the text itself.
 
+mod allow_list;
 mod builder;
 mod chunks;
 mod detector;
@@ -32,11 +33,12 @@ mod policy;
 mod reader;
 mod replacement;
 mod rule;
+mod rule_table;
 mod scan;
+mod scanner;
 mod scrubber;
 mod stream;
 mod tenant;
-mod term_lists;
 mod vault;
 
 pub use builder::ScrubberBuilder;

@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::builder::{ANY_ENTITY, RuleTable, ScrubberBuilder};
+use super::allow_list::AllowList;
 use super::detector::{Detector, DetectorBudget};
 use super::entity::{Entity, EntityKind};
 use super::error::ScrubError;
 use super::finding::{Finding, ScrubReport, Scrubbed};
 use super::policy::Policy;
 use super::replacement::{self, OperatorKeys};
+use super::rule_table::{ANY_ENTITY, RuleTable};
 use super::scan::cue::Cues;
+use super::scan::deny_list::DenyList;
 use super::scan::findings::{FIRST_CUSTOM_KIND, FindingList, PackedFinding};
+use super::scan::may_need_decoding;
 use super::scan::normalization::{self, NormalizedText};
-use super::scan::{Scan, may_need_decoding};
-use super::term_lists::{AllowList, DenyList};
+use super::scanner::begin_scan;
 
 /// Finds and removes personal data and secrets. Cheap to clone, `Send + Sync`, without I/O.
 #[derive(Clone)]
@@ -58,11 +60,6 @@ impl fmt::Debug for Scrubber {
 }
 
 impl Scrubber {
-    /// Makes a builder with the default policy.
-    pub fn builder() -> ScrubberBuilder {
-        ScrubberBuilder::default()
-    }
-
     /// The version of the policy.
     pub fn policy_version(&self) -> &str {
         &self.inner.version
@@ -161,7 +158,7 @@ impl Scrubber {
         if may_need_decoding(b) && normalization::needs_decoding(b) {
             self.find_in_normalized(b, hint, hits);
         } else {
-            let mut scan = Scan::new(b, hint, deny, hits);
+            let mut scan = begin_scan(b, hint, deny, hits);
             scan.scan_keyed_value();
             scan.run();
         }
@@ -178,7 +175,7 @@ impl Scrubber {
     #[inline(never)]
     fn find_in_normalized(&self, bytes: &[u8], hint: Cues, hits: &mut FindingList) {
         NormalizedText::with_normalized(bytes, |plain| {
-            let mut scan = Scan::new(&plain.text, hint, self.inner.deny.as_ref(), hits);
+            let mut scan = begin_scan(&plain.text, hint, self.inner.deny.as_ref(), hits);
             scan.scan_keyed_value();
             scan.run();
             for hit in hits.as_mut_slice() {

@@ -10,6 +10,7 @@ use super::scan::cue_window::CueWindow;
 use super::scan::findings::FindingList;
 use super::scan::normalization::NormalizedText;
 use super::scan::{LOOKBACK, Lookahead, Scan};
+use super::scanner::begin_scan;
 use super::scrubber::Scrubber;
 
 /// Scrubs the chunks of one text as they arrive. The output equals that of [`Scrubber::scrub_text`] for the whole text,
@@ -183,7 +184,7 @@ impl StreamScrubber {
             return Err(ScrubError::TooLarge { size: self.source.len(), limit });
         }
         let mut hits = std::mem::replace(&mut self.state.findings, FindingList::new());
-        let mut scan = Scan::new(&self.plain.text, 0, self.scrubber.inner.deny.as_ref(), &mut hits);
+        let mut scan = begin_scan(&self.plain.text, 0, self.scrubber.inner.deny.as_ref(), &mut hits);
         scan.is_last = last;
         scan.pos = self.state.pos;
         scan.cues = self.state.cue_window;

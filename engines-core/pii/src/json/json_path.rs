@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::scan::cue::{Cues, bit};
-use crate::scan::{Scan, pack_name};
+use crate::scan::{cues_of_key, pack_name};
 
 /// The path of a value, for the paths of the report. Paths are linked through the call stack, so that clean JSON
 /// allocates nothing.
@@ -61,7 +61,7 @@ impl<'p> JsonPath<'p> {
 
 /// The cues that a key gives for its value, combined with those of the keys around it.
 pub(crate) fn key_cues(key: &[u8], around: Cues) -> Cues {
-    Scan::cues_of_key(key) | (around & !bit::VALUE_FOLLOWS)
+    cues_of_key(key) | (around & !bit::VALUE_FOLLOWS)
 }
 
 /// The number of names whose cues a thread caches.
@@ -84,7 +84,7 @@ pub(crate) fn cached_key_cues(document: &[u8], start: usize, end: usize, around:
 
 #[inline(never)]
 fn compute_key_cues(document: &[u8], start: usize, end: usize, name: u128, slot: usize) -> Cues {
-    let own = Scan::cues_of_key(&document[start..end]);
+    let own = cues_of_key(&document[start..end]);
     KEY_CUE_CACHE.with(|names| names[slot].set((name, own)));
     own
 }

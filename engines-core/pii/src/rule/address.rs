@@ -1,144 +1,11 @@
 //! Street addresses and postcodes that are recognised by their form or by a cue.
 
-use std::sync::LazyLock;
-
 use crate::entity::EntityKind;
 use crate::scan::Scan;
 use crate::scan::byte_class::{is_alnum, is_word};
-use crate::scan::cue::{CueTable, Cues, bit};
+use crate::scan::cue::bit;
 
-use super::labelled_address;
-
-/// Street suffixes (USPS Publication 28, appendix C1, with what is in use in Great Britain and Ireland).
-const SUFFIXES: &str = " alley ally aly annex anx arcade arc avenue ave av bayou beach bch bend bnd bluff bluffs blf bottom boulevard blvd branch br bridge brg brook brooks burg burgs bypass \
-    camp canyon cyn cape causeway cswy center centers centre circle circles cir cliff cliffs close club common commons corner corners course court courts ct cove coves creek crescent cres crest crossing \
-    crossroad crossroads curve dale dam divide drive drives dr estate estates expressway expy extension extensions fall falls ferry field fields flat flats ford fords forest forge forges fork forks \
-    fort freeway fwy garden gardens gdns gateway glen glens green greens grove groves harbor harbors harbour haven heights hts highway hwy hill hills hollow inlet island islands isle junction junctions key \
-    keys knoll knolls lake lakes land landing lane ln light lights loaf lock locks lodge loop mall manor manors meadow meadows mews mill mills mission motorway mount mountain mountains mountains neck \
-    orchard oval overpass park parks parkway pkwy parkways pass passage path pike pine pines place pl plain plains plaza plz point points port ports prairie radial ramp ranch rapid rapids rest ridge \
-    ridges river road rd roads route row rue run shoal shoals shore shores skyway spring springs spur spurs square sq squares station stravenue stream street st str streets summit terrace ter throughway \
-    trace track trafficway trail trailer trl tunnel turnpike underpass union unions valley valleys via viaduct view views village villages ville vista walk walks wall way ways well wells wynd yard ";
-
-/// Suffixes that are hardly ever anything else, also in lower case.
-const CERTAIN_SUFFIXES: &str = " street st road rd avenue ave boulevard blvd lane ln drive court crescent terrace highway hwy parkway pkwy close mews turnpike gardens ";
-
-/// Words that begin a street's name, with the number before or after it.
-const STARTERS: &str = " rue avenue av boulevard bd blvd chemin place allée allées allee impasse route quai cours square passage ruelle faubourg esplanade via viale vial piazza piazzale corso largo vicolo \
-    strada calle avenida avda plaza paseo carrer carretera camino rua travessa praça praca alameda ul ul. ulica aleja al al. plac os os. улица ул ул. проспект просп пр переулок бульвар шоссе площадь \
-    calea bulevardul str str. strada ulice náměstí utca út straße strasse c/ ";
-
-/// Small words inside a street's name.
-const CONNECTORS: &str = " de du des de la le les l d della delle dei degli di del dello da do dos das el los las y e et von van der den den het of the saint st san santa sainte am an im zum zur ";
-
-/// Endings of one-word streets with the number behind.
-static ENDINGS: [&str; 46] = [
-    "straße",
-    "strasse",
-    "str.",
-    "str",
-    "gasse",
-    "weg",
-    "allee",
-    "platz",
-    "ring",
-    "damm",
-    "ufer",
-    "steig",
-    "stieg",
-    "chaussee",
-    "berg",
-    "graben",
-    "markt",
-    "promenade",
-    "straat",
-    "laan",
-    "plein",
-    "gracht",
-    "kade",
-    "singel",
-    "dreef",
-    "gatan",
-    "vägen",
-    "gata",
-    "veien",
-    "vegen",
-    "gade",
-    "vej",
-    "katu",
-    "tie",
-    "kuja",
-    "polku",
-    "tori",
-    "stigen",
-    "gränd",
-    "backen",
-    "stræde",
-    "vænget",
-    "parken",
-    "pad",
-    "steeg",
-    "boulevard",
-];
-
-/// Endings that are also endings of other words.
-const COMMON_ENDINGS: [&str; 14] = [
-    "ring",
-    "berg",
-    "markt",
-    "str",
-    "tie",
-    "weg",
-    "graben",
-    "platz",
-    "promenade",
-    "gata",
-    "pad",
-    "tori",
-    "parken",
-    "backen",
-];
-
-const UNITS: &str = " apt apt. apartment suite ste ste. unit flat studio room rm rm. floor fl fl. lot bldg building # no no. \
-    piso puerta pta esc escalera dpto depto int interno scala étage appt apto apartamento andar bloco lok lok. m. кв кв. корп квартира daire kat byt lgh ";
-
-/// The compiled words above, with the roles of each.
-static STREET_WORDS: LazyLock<CueTable> = LazyLock::new(|| {
-    CueTable::compile(&[
-        (SUFFIXES, SUFFIX),
-        (CERTAIN_SUFFIXES, CERTAIN_SUFFIX),
-        (STARTERS, STARTER),
-        ("via calle rua rue avenida viale piazza corso", SOUTHERN),
-        (CONNECTORS, CONNECTOR),
-        (UNITS, UNIT),
-        ("flat studio apartment apt unit suite", DWELLING),
-        (
-            "straße strasse str str. allee allé alle utca utcája út útja tér körút sokak sokağı sok sk caddesi cad gate gata gatan vei veien väg vägen vej gade katu tie straat laan plein weg platz ulica náměstí вулиця",
-            LATE_STARTER,
-        ),
-        (
-            "alte alter altes neue neuer große grosse kleine obere untere lange hohe an der den im am zur zum st",
-            ADJECTIVE,
-        ),
-    ])
-});
-
-const SUFFIX: Cues = 1;
-const CERTAIN_SUFFIX: Cues = 2;
-pub(super) const STARTER: Cues = 4;
-const SOUTHERN: Cues = 8;
-pub(super) const CONNECTOR: Cues = 16;
-pub(super) const UNIT: Cues = 32;
-const DWELLING: Cues = 64;
-const ADJECTIVE: Cues = 128;
-/// Words that stand between the name and the number.
-pub(super) const LATE_STARTER: Cues = 256;
-
-pub(super) fn in_word_list(which: Cues, word: &[u8]) -> bool {
-    match word {
-        [b'e' | b'y' | b'l' | b'd'] => which == CONNECTOR,
-        _ => STREET_WORDS.get(word) & which != 0,
-    }
-}
+use super::street_words::*;
 
 /// A word from `i`: letters, marks outside ASCII, hyphens, apostrophes, a dot at the end of a short one.
 pub(super) fn word_end(scan: &Scan<'_>, at: usize) -> usize {
@@ -406,7 +273,7 @@ fn street_before(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize>
             if !begins_capitalized(scan, k) {
                 let word = w.len() < 10 && !w[0].is_ascii_digit();
                 let named = word && k >= 2 && scan.bytes[k - 1] == b' ' && in_word_list(LATE_STARTER, w);
-                return if named { labelled_address::names_before_starter(scan, k, to, low) } else { None };
+                return if named { names_before_starter(scan, k, to, low) } else { None };
             }
             if w == b"Box"
                 && (scan.bytes[..k].ends_with(b"PO ")
@@ -424,7 +291,7 @@ fn street_before(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize>
             }
             // `PSC 7951, Box 9972`, `Unit 0822 Box 8858`: mail of armed forces.
             if w == b"Box"
-                && let Some(from) = labelled_address::military_start(scan, k)
+                && let Some(from) = military_start(scan, k)
             {
                 return Some(scan.add_finding(EntityKind::StreetAddress, from, to, 80));
             }
@@ -434,7 +301,7 @@ fn street_before(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize>
             }
         }
         if first && in_word_list(LATE_STARTER, w) && k >= 2 && scan.bytes[k - 1] == b' ' {
-            return labelled_address::names_before_starter(scan, k, to, low);
+            return names_before_starter(scan, k, to, low);
         }
         let starter = w.strip_suffix(b".").unwrap_or(w);
         if !first
@@ -576,4 +443,38 @@ pub(crate) fn street_without_number(scan: &mut Scan<'_>, start: usize, end: usiz
     let numbered = scan.byte_at(number - 1) == b' ' && (1..=4).contains(&digits) && !is_word(scan.byte_at(tail));
     let to = if numbered { unit_end(scan, tail) } else { to };
     Some(scan.add_finding(EntityKind::StreetAddress, start, to, 70))
+}
+
+/// The start of `PSC 7951, ` or `Unit 0822 ` before `at`.
+fn military_start(scan: &Scan<'_>, at: usize) -> Option<usize> {
+    let text = scan.bytes[at.saturating_sub(12)..at].trim_ascii_end();
+    let text = text.strip_suffix(b",").unwrap_or(text);
+    let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let word = &text[..text.len() - digits];
+    let name = [&b"PSC "[..], b"Unit ", b"UNIT "].into_iter().find(|n| word.ends_with(n))?;
+    let behind = scan.bytes[..at].len() - scan.bytes[..at].trim_ascii_end().len();
+    let comma = usize::from(scan.bytes[at - behind - 1] == b',');
+    (digits >= 3).then(|| at - behind - comma - digits - name.len())
+}
+
+/// `Frankfurter Straße 12`, `Szabadság utca 176`: the names before the word for a street at `at`.
+fn names_before_starter(scan: &mut Scan<'_>, at: usize, to: usize, low: usize) -> Option<usize> {
+    let mut from = None;
+    let mut end = at - 1;
+    for _ in 0..3 {
+        let mut k = end;
+        while k > low && (is_word(scan.bytes[k - 1]) || matches!(scan.bytes[k - 1], b'-' | b'.') && k < end) {
+            k -= 1;
+        }
+        if k == end || !begins_capitalized(scan, k) {
+            break;
+        }
+        from = Some(k);
+        if k < 2 || scan.bytes[k - 1] != b' ' {
+            break;
+        }
+        end = k - 1;
+    }
+    // A capitalised word at the start of a sentence is not a name by itself, but may be part of a longer name.
+    from.map(|from| scan.add_finding(EntityKind::StreetAddress, from, to, 70))
 }

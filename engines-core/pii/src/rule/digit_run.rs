@@ -3,7 +3,7 @@
 use crate::scan::Scan;
 use crate::scan::byte_class::is_word;
 
-use super::phone_match;
+use super::extension;
 
 const MAX_DIGITS: usize = 40;
 const MAX_GROUPS: usize = 12;
@@ -157,7 +157,7 @@ pub(super) fn read_run(scan: &Scan<'_>, start: usize, end: usize, chain: &mut Di
         chain.truncated = total + (to - from) > MAX_DIGITS;
         let broken = to == from
             || chain.truncated
-            || is_word(scan.byte_at(to)) && scan.byte_at(to) < 0x80 && !phone_match::has_extension(scan, to);
+            || is_word(scan.byte_at(to)) && scan.byte_at(to) < 0x80 && !extension::has_extension(scan, to);
         let apart = matches!(separator, b' ' | b'(' | b')') || from > before + 2;
         if broken || apart && begins_identifier(scan, to) {
             return;
@@ -172,7 +172,7 @@ fn begins_identifier(scan: &Scan<'_>, to: usize) -> bool {
         b':' => is_word(scan.byte_at(to + 1)) || scan.byte_at(to + 1) == b':',
         b'-' | b'.' => {
             let digits = (1..6).take_while(|n| scan.byte_at(to + n).is_ascii_digit()).count();
-            !phone_match::has_extension(scan, to + 1 + digits)
+            !extension::has_extension(scan, to + 1 + digits)
                 && scan.bytes[to + 1..]
                     .iter()
                     .take(8)

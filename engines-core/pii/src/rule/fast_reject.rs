@@ -10,8 +10,7 @@ use super::address;
 use super::card::{self, Issuer};
 use super::digit_run::{DigitRun, count_digits};
 use super::national_ids::{self, NumberSpec};
-use super::number;
-use super::number_start::{CUE_REACH, NumberStart};
+use super::number_start::{CUE_REACH, NumberStart, plausible_date};
 use super::phone_automata::DOMESTIC_NUMBERS;
 use super::phone_match;
 
@@ -85,7 +84,7 @@ pub(super) fn date_end(scan: &Scan<'_>, start: usize, end: usize) -> Option<usiz
     let v = |from: usize, to: usize| text[from..to].iter().fold(0, |n, b| n * 10 + u32::from(b & 15));
     let parts = if places[0] == 4 { [v(0, 4), v(5, 7), v(8, 10)] } else { [v(0, 2), v(3, 5), v(6, 10)] };
     let lens = if places[0] == 4 { (4, 2) } else { (2, 4) };
-    (number::plausible_date(parts, lens) && !scan.cues.has_any(bit::SORT_CODE | bit::BORN)).then_some(to)
+    (plausible_date(parts, lens) && !scan.cues.has_any(bit::SORT_CODE | bit::BORN)).then_some(to)
 }
 
 /// Whether a group of six digits or more at `start..end`, with no other group behind it, is not a finding.

@@ -6,10 +6,8 @@ use crate::scan::Scan;
 use crate::scan::byte_class::{is_alnum, is_word};
 use crate::scan::cue::{bit, table};
 
-use super::address::{
-    self, CONNECTOR, LATE_STARTER, STARTER, UNIT, begins_capitalized, house_number_end, in_word_list, unit_end,
-    unit_then_street, word_end,
-};
+use super::address::{self, begins_capitalized, house_number_end, unit_end, unit_then_street, word_end};
+use super::street_words::{CONNECTOR, LATE_STARTER, STARTER, UNIT, in_word_list};
 
 const MAX_LINE_BYTES: usize = 120;
 
@@ -258,38 +256,4 @@ fn number_first(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     }
     let to = unit_end(scan, last?);
     (digits <= 5 && !is_word(scan.byte_at(to))).then(|| scan.add_finding(EntityKind::StreetAddress, start, to, 65))
-}
-
-/// The start of `PSC 7951, ` or `Unit 0822 ` before `at`.
-pub(super) fn military_start(scan: &Scan<'_>, at: usize) -> Option<usize> {
-    let text = scan.bytes[at.saturating_sub(12)..at].trim_ascii_end();
-    let text = text.strip_suffix(b",").unwrap_or(text);
-    let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let word = &text[..text.len() - digits];
-    let name = [&b"PSC "[..], b"Unit ", b"UNIT "].into_iter().find(|n| word.ends_with(n))?;
-    let behind = scan.bytes[..at].len() - scan.bytes[..at].trim_ascii_end().len();
-    let comma = usize::from(scan.bytes[at - behind - 1] == b',');
-    (digits >= 3).then(|| at - behind - comma - digits - name.len())
-}
-
-/// `Frankfurter Straße 12`, `Szabadság utca 176`: the names before the word for a street at `at`.
-pub(super) fn names_before_starter(scan: &mut Scan<'_>, at: usize, to: usize, low: usize) -> Option<usize> {
-    let mut from = None;
-    let mut end = at - 1;
-    for _ in 0..3 {
-        let mut k = end;
-        while k > low && (is_word(scan.bytes[k - 1]) || matches!(scan.bytes[k - 1], b'-' | b'.') && k < end) {
-            k -= 1;
-        }
-        if k == end || !begins_capitalized(scan, k) {
-            break;
-        }
-        from = Some(k);
-        if k < 2 || scan.bytes[k - 1] != b' ' {
-            break;
-        }
-        end = k - 1;
-    }
-    // A capitalised word at the start of a sentence is not a name by itself, but may be part of a longer name.
-    from.map(|from| scan.add_finding(EntityKind::StreetAddress, from, to, 70))
 }

@@ -1,21 +1,8 @@
-//! Masks of an earlier scrub, and the context that a finding gives to the following text.
+//! Masks of an earlier scrub.
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
-use crate::scan::cue::{Cues, bit};
-
-/// The cue that a finding is for the following text.
-pub(crate) fn carried_cues(kind: EntityKind) -> Cues {
-    match kind {
-        EntityKind::EmailAddress => bit::EMAIL | bit::NUMBER,
-        EntityKind::PhoneNumber => bit::PHONE,
-        EntityKind::CreditCard => bit::CARD,
-        EntityKind::IbanCode => bit::BANK,
-        EntityKind::IpAddress => bit::IP | bit::MAC,
-        EntityKind::StreetAddress => bit::ADDRESS | bit::ZIP,
-        _ => 0,
-    }
-}
+use crate::scan::cue::carried_cues;
 
 /// The end of a mask that begins at `i` (`[`), so that the output of an earlier scrub is not scanned again.
 ///

@@ -5,13 +5,14 @@
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
-use crate::scan::byte_class::is_word;
 use crate::scan::cue::bit;
 
 use super::card::{self, Issuer};
 use super::check_digits::digits_value;
 use super::digit_run::{DigitRun, read_run};
-use super::number_start::{CUE_REACH, NumberStart};
+use super::number_start::{
+    CUE_REACH, NumberStart, country_prefix, is_glued, number_may_end, number_start, plausible_date,
+};
 use super::{
     address, date, fast_reject, hyphenated_ids, national_ids, network, password_hash, phone_match, postal, secret,
 };
@@ -138,74 +139,6 @@ fn scan_run(scan: &mut Scan<'_>, digit_run: &DigitRun) -> usize {
     }
 }
 
-fn is_glued(scan: &Scan<'_>, start: usize) -> bool {
-    let b = scan.byte_before(start);
-    match b {
-        b'-' | b'.' | b'/' | b'\'' => scan.word_before(start - 1),
-        b'#' | b'$' | b'_' | b'@' | b'~' | b'^' => true,
-        b',' | b':' => start >= 2 && scan.bytes[start - 2].is_ascii_digit() && scan.word_before(start - 1),
-        _ => false,
-    }
-}
-
-/// `D-`, `CH-` before a postcode.
-fn country_prefix(scan: &Scan<'_>, start: usize) -> bool {
-    let letters = (2..=3).take_while(|n| start >= *n && scan.bytes[start - n].is_ascii_uppercase()).count();
-    scan.byte_before(start) == b'-' && letters > 0 && !is_word(scan.byte_before(start - letters - 1))
-}
-
-fn number_start(s: &Scan<'_>, c: &DigitRun, k: usize) -> NumberStart {
-    let group = c.groups[k];
-    let mut start = group.start();
-    let mut plus = false;
-    let mut paren = false;
-    if s.byte_before(start) == b'(' && (s.byte_at(group.end()) == b')') {
-        paren = true;
-        start -= 1;
-    }
-    let before = s.byte_before(start);
-    if before == b'+' {
-        plus = true;
-        start -= 1;
-        // `(+44) …`.
-        if s.byte_before(start) == b'(' && s.byte_at(group.end()) == b')' {
-            start -= 1;
-        }
-    } else if before == b'(' && start >= 2 && s.bytes[start - 2] == b'+' {
-        plus = true;
-        start -= 2;
-    }
-    let glued = k == 0 && is_glued(s, start);
-    NumberStart { start, plus, bracketed: paren, glued, inside_run: false, cues: 0 }
-}
-
-/// Whether what follows group `m - 1` lets a number end there.
-pub(super) fn number_may_end(scan: &Scan<'_>, run: &DigitRun, end_group: usize) -> bool {
-    let end = run.groups[end_group - 1].end();
-    if end_group < run.count {
-        return matches!(run.groups[end_group].separator, b' ' | b'(' | b')');
-    }
-    let (b, next) = (scan.byte_at(end), scan.byte_at(end + 1));
-    match b {
-        b'-' => !is_word(next),
-        // `+44 7400 163403,203.0.113.9`: the next field of a table. `1234567,89` is an amount.
-        b',' if next.is_ascii_digit() => field_follows(scan, run, end_group, end),
-        b'.' | b',' | b':' | b'/' => !next.is_ascii_digit(),
-        b'%' | b'@' | b'_' => false,
-        b => !is_word(b) || b >= 0x80 || phone_match::has_extension(scan, end),
-    }
-}
-
-/// Whether the digits behind a comma at `end` are another field: the number has a `+`, or groups that no amount has.
-fn field_follows(scan: &Scan<'_>, run: &DigitRun, end_group: usize, end: usize) -> bool {
-    let decimals = (1..4).take_while(|n| scan.byte_at(end + n).is_ascii_digit()).count();
-    let first = run.groups[0].start();
-    let plus = first > 0 && scan.bytes[first - 1] == b'+'
-        || first > 1 && scan.bytes[first - 1] == b'(' && scan.bytes[first - 2] == b'+';
-    plus || run.lengths[end_group - 1] > 3 && (decimals > 2 || run.digits(0, end_group).len() >= 12)
-        || run.lengths[0] > 1 && end_group > 3
-}
-
 /// The number that begins at group `k`: returns the index of the group behind it.
 fn match_number(scan: &mut Scan<'_>, run: &DigitRun, first_group: usize, number_start: &NumberStart) -> Option<usize> {
     let lens = &run.lengths[first_group..run.count];
@@ -318,14 +251,6 @@ fn match_date(run: &DigitRun, group: usize) -> Option<usize> {
     }
     let v = |i: usize| run.digits(group + i, group + i + 1).iter().fold(0_u32, |n, d| n * 10 + u32::from(*d));
     plausible_date([v(0), v(1), v(2)], (run.lengths[group], run.lengths[group + 2])).then_some(m)
-}
-
-/// Whether three numbers may be a date, the first and the last of which have so many digits.
-pub(super) fn plausible_date([a, b, z]: [u32; 3], (first, last): (u8, u8)) -> bool {
-    match first {
-        4 => (1800..=2199).contains(&a) && b <= 12 && z <= 31,
-        _ => (a <= 31 && b <= 31) && (a <= 12 || b <= 12) && (last == 2 || (1800..=2199).contains(&z)),
-    }
 }
 
 /// British sort codes, next to their cue.

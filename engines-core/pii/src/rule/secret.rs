@@ -4,78 +4,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::entity::EntityKind;
+use crate::scan::Scan;
+use crate::scan::body_set::BodySet;
 use crate::scan::byte_class::{ALPHA, DIGIT, class_of, is_alnum, is_word};
 use crate::scan::cue::bit;
 use crate::scan::findings::FindingList;
-use crate::scan::{Scan, run_end};
 
 use super::secret_prefixes::PREFIXES;
 
-/// The characters of the part behind a prefix.
-#[derive(Clone, Copy)]
-pub(super) enum BodySet {
-    /// Letters and digits.
-    Alnum,
-    /// And `-`, `_`.
-    Url,
-    /// And `-`, `_`, `.`.
-    Dotted,
-    /// Capitals and digits.
-    Upper,
-    Hex,
-    /// Base64 with `+`, `/`, `=`.
-    Base64,
-}
-
 /// How many bytes of a body are examined once many were examined without success.
 const EXHAUSTED_EXAMINED_BYTES: usize = 48;
-
-/// The number of prefixes.
-pub(crate) const BODY_SETS: usize = 6;
-
-impl BodySet {
-    fn contains(self, byte: u8) -> bool {
-        match self {
-            Self::Alnum => is_alnum(byte),
-            Self::Url => is_alnum(byte) || byte == b'-' || byte == b'_',
-            Self::Dotted => is_alnum(byte) || matches!(byte, b'-' | b'_' | b'.'),
-            Self::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
-            Self::Hex => byte.is_ascii_hexdigit(),
-            Self::Base64 => is_alnum(byte) || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'),
-        }
-    }
-
-    /// The end of a run of such bytes.
-    fn run_end_from(self, bytes: &[u8], from: usize) -> usize {
-        match self {
-            Self::Alnum => run_end(bytes, from, []),
-            Self::Url => run_end(bytes, from, [b'-', b'_']),
-            Self::Dotted => run_end(bytes, from, [b'-', b'_', b'.']),
-            Self::Base64 => run_end(bytes, from, [b'+', b'/', b'=', b'-', b'_']),
-            Self::Upper | Self::Hex => {
-                bytes.get(from..).map_or(from, |rest| from + rest.iter().take_while(|b| self.contains(**b)).count())
-            }
-        }
-    }
-}
-
-pub(super) struct SecretPrefix {
-    text: &'static str,
-    kind: EntityKind,
-    set: BodySet,
-    min_body: usize,
-    max_body: usize,
-}
-
-pub(super) const fn prefix(
-    text: &'static str,
-    kind: EntityKind,
-    set: BodySet,
-    least: usize,
-    most: usize,
-) -> SecretPrefix {
-    SecretPrefix { text, kind, set, min_body: least, max_body: most }
-}
 
 /// For a first byte, which row of `PREFIX_CANDIDATES`, counted from 1, and which of the prefixes is the first.
 static FIRST_BYTE_ROWS: [(u8, u16); 128] = {
@@ -423,7 +361,7 @@ fn encoded_json(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     }
     let decoded = URL_SAFE_NO_PAD.decode(&plain).ok().filter(|json| json.ends_with(b"}"))?;
     let mut hits = FindingList::new();
-    Scan::new(&decoded, 0, None, &mut hits).run();
+    (scan.calls.run)(&mut Scan::new(&decoded, 0, None, &mut hits, scan.calls));
     let kind = hits.as_slice().first().and_then(|hit| EntityKind::from_index(hit.kind))?;
     Some(scan.add_finding(kind, start, seen, 85))
 }

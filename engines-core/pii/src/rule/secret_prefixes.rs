@@ -1,7 +1,8 @@
 //! The prefixes of secrets by issuer, with the form of what follows them.
 
-use super::secret::{BodySet, SecretPrefix, prefix};
+use super::secret_body::{SecretPrefix, prefix};
 use crate::entity::EntityKind;
+use crate::scan::body_set::BodySet;
 
 /// Sorted by the first two bytes; a longer prefix precedes a shorter one with the same beginning.
 pub(super) const PREFIXES: &[SecretPrefix] = &[

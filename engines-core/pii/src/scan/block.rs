@@ -60,6 +60,7 @@ fn padded_lanes<const N: usize>(text: &[u8]) -> [u8x16; N] {
 
 impl Block {
     /// The block that begins at `base`; bytes beyond the end of `b` read as zeros.
+    #[inline]
     pub(crate) fn at(bytes: &[u8], base: usize) -> Self {
         if base >= bytes.len() {
             return Self { base, word: 0, stop: 0, digit: 0, alpha: 0, upper: 0 };

@@ -68,3 +68,15 @@ pub(crate) const fn is_hex(byte: u8) -> bool {
 pub(crate) const fn to_lower(byte: u8) -> u8 {
     byte.to_ascii_lowercase()
 }
+
+/// Characters that may separate the groups of a number.
+#[inline]
+pub(crate) fn joins_groups(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'+' | b',')
+}
+
+/// Characters that may join two values.
+#[inline]
+pub(crate) fn separates_values(byte: u8) -> bool {
+    joins_groups(byte) || matches!(byte, b':' | b';' | b'=' | b'&' | b'#' | b'\'' | b'?')
+}

@@ -1,6 +1,6 @@
 //! Tables of words, searched behind a filter on a word's beginning and its length.
 
-use super::cue::{Cues, bit};
+use super::cue_bits::{Cues, bit};
 use super::cue_words;
 
 /// The most words of a table.
@@ -256,6 +256,7 @@ impl CueTable {
     }
 
     /// The meanings of the word with that key.
+    #[inline]
     pub(crate) fn find(&self, key: WordKey, word: &[u8]) -> Cues {
         let mut slot = self.first_slot(key);
         loop {

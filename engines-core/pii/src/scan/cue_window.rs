@@ -1,6 +1,6 @@
 //! The last few cues before a position, their distances, and the budget for looking ahead after them.
 
-use super::cue::Cues;
+use super::cue_bits::Cues;
 
 const CUE_SLOTS: usize = 8;
 

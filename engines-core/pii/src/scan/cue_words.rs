@@ -1,6 +1,6 @@
 //! The cue words, by their meaning.
 
-use super::cue::{Cues, bit::*};
+use super::cue_bits::{Cues, bit::*};
 
 /// Words in lower case, separated by spaces, and their meaning. A word may be in more than one list.
 pub(crate) const CUE_WORDS: &[(&str, Cues)] = &[

@@ -3,134 +3,20 @@
 //! Every rule examines a bounded number of bytes around its position, or consumes what it examines, so that the work is
 //! linear in the length of any text. `LOOKAHEAD` is the number of bytes a stream has to wait for.
 
-use super::block::{self, Block};
-use super::byte_class::{ALPHA, CLASS, DIGIT, LOWER, NON_ASCII, UNDERSCORE, UPPER, is_word};
-use super::cue::{self, CueTable, Cues, WordKey, bit};
-use super::cue_window::CueWindow;
-use super::findings::{FindingList, PackedFinding};
-use super::rescan::Lookahead;
-
 use crate::entity::EntityKind;
 use crate::rule;
+use crate::scan::Scan;
+use crate::scan::block::{self, Block};
+use crate::scan::byte_class::{ALPHA, CLASS, DIGIT, LOWER, NON_ASCII, UNDERSCORE};
+use crate::scan::cue::{CueTable, Cues, WordKey, bit};
+use crate::scan::word_parts::{for_each_part, may_have_parts};
 
 /// How far a rule may look ahead, in bytes; a rule that needs more reports that it starves.
-pub(crate) const LOOKAHEAD: usize = 384;
-/// How far a rule may look back, in bytes.
-pub(crate) const LOOKBACK: usize = 192;
+const LOOKAHEAD: usize = 384;
 /// The longest word that can be anything other than a long token.
-pub(crate) const MAX_WORD: usize = 1024;
+const MAX_WORD: usize = 1024;
 
-/// A scan of one text or of a part of a stream.
-pub(crate) struct Scan<'a> {
-    pub(crate) bytes: &'a [u8],
-    /// The text ends with `b`.
-    pub(crate) is_last: bool,
-    /// A rule reached the end of `b` and needs more text to decide.
-    pub(crate) starved: bool,
-    pub(crate) findings: &'a mut FindingList,
-    pub(crate) cues: CueWindow,
-    pub(crate) pos: usize,
-    /// The position is inside a word that is longer than [`MAX_WORD`].
-    pub(crate) in_long_word: bool,
-    /// The last run of bytes of each class that secrets consist of, as far as it was examined.
-    pub(crate) secret_runs: [(u32, u32); rule::secret::BODY_SETS],
-    pub(crate) lookahead: Lookahead,
-    /// The end of the last finding, counted from 1. 0 if there is none.
-    pub(super) last_end: usize,
-    pub(super) deny: Option<&'a crate::term_lists::DenyList>,
-    pub(super) table: &'static CueTable,
-    /// The number of bytes examined, for the test of linear complexity.
-    #[cfg(test)]
-    pub(crate) examined: std::cell::Cell<u64>,
-}
-
-impl<'a> Scan<'a> {
-    pub(crate) fn new(
-        b: &'a [u8],
-        hint: Cues,
-        deny: Option<&'a crate::term_lists::DenyList>,
-        hits: &'a mut FindingList,
-    ) -> Self {
-        let edge = hits.as_slice().last().map_or(0, |hit| hit.end as usize + 1);
-        Self {
-            bytes: b,
-            is_last: true,
-            starved: false,
-            findings: hits,
-            cues: CueWindow::new(hint),
-            pos: 0,
-            in_long_word: false,
-            secret_runs: [(0, 0); rule::secret::BODY_SETS],
-            lookahead: Lookahead::default(),
-            last_end: edge,
-            deny,
-            table: cue::table(),
-            #[cfg(test)]
-            examined: std::cell::Cell::new(0),
-        }
-    }
-
-    /// The byte at `i`; 0 beyond the end.
-    #[inline]
-    pub(crate) fn byte_at(&self, index: usize) -> u8 {
-        #[cfg(test)]
-        self.examined.set(self.examined.get() + 1);
-        match self.bytes.get(index) {
-            Some(b) => *b,
-            None => 0,
-        }
-    }
-
-    /// The byte before `i`; 0 before the start, and `]` directly after a finding, as in its mask.
-    #[inline]
-    pub(crate) fn byte_before(&self, at: usize) -> u8 {
-        if at + 1 == self.last_end { b']' } else { self.byte_at(at.wrapping_sub(1)) }
-    }
-
-    /// Whether a word ends directly before `i`. A word that was a finding does not count, because its mask is not a
-    /// word.
-    pub(crate) fn word_before(&self, at: usize) -> bool {
-        is_word(self.byte_before(at))
-    }
-
-    /// The end of the last finding, or the start.
-    #[inline]
-    pub(crate) fn last_finding_end(&self) -> usize {
-        self.last_end.saturating_sub(1)
-    }
-
-    /// The start of a value that seems to begin at `i`: behind a finding that it overlaps in part.
-    pub(crate) fn next_uncovered(&self, at: usize) -> usize {
-        let reaching = self.findings.as_slice().iter().rev().take_while(|hit| hit.end as usize > at);
-        reaching.last().filter(|hit| (hit.start as usize) < at).map_or(at, |hit| hit.end as usize)
-    }
-
-    pub(crate) fn starts_with(&self, at: usize, with: &[u8]) -> bool {
-        self.bytes.get(at..).is_some_and(|rest| rest.starts_with(with))
-    }
-
-    /// Records a finding; it is extended to whole characters. Returns its end.
-    pub(crate) fn add_finding(&mut self, kind: EntityKind, mut start: usize, mut end: usize, score: u8) -> usize {
-        while start > 0 && self.byte_at(start) & 0xc0 == 0x80 {
-            start -= 1;
-        }
-        while self.byte_at(end) & 0xc0 == 0x80 {
-            end += 1;
-        }
-        self.rescan_before(start);
-        if self.findings.add_longest(PackedFinding::new(kind, start, end, score)) {
-            self.carry_context(kind, end);
-            self.last_end = end + 1;
-        }
-        end
-    }
-
-    /// Makes the finding or its mask the only context for the following text, so that a masked text gives the same
-    /// result as the original.
-    pub(crate) fn carry_context(&mut self, kind: EntityKind, end: usize) {
-        self.cues.reset(rule::carried_cues(kind), end);
-    }
-
+impl Scan<'_> {
     /// Examines a value whose key tells what it is.
     pub(crate) fn scan_keyed_value(&mut self) {
         let bits = self.cues.key_cues & bit::VALUE_FOLLOWS;
@@ -460,75 +346,5 @@ impl<'a> Scan<'a> {
             self.lookahead.note_missed_cue(start, end, bits);
         }
         found
-    }
-
-    /// The cues that a JSON key gives for its value.
-    pub(crate) fn cues_of_key(key: &[u8]) -> Cues {
-        if key.len() > 64 {
-            return 0;
-        }
-        let table = cue::table();
-        let (mut i, mut all) = (0, 0);
-        while i < key.len() {
-            let start = i;
-            let mut flags = 0;
-            while i < key.len() && is_word(key[i]) {
-                flags |= CLASS[usize::from(key[i])];
-                i += 1;
-            }
-            if i == start {
-                i += 1;
-                continue;
-            }
-            let word = &key[start..i];
-            if flags & NON_ASCII != 0 && key[start] >= 0xe0 {
-                CueTable::for_each_spaceless(word, |_, bits| all |= bits);
-            }
-            let mut bits = table.get_at(key, start, i);
-            if bits == 0 && flags & NON_ASCII != 0 {
-                bits = table.get_capitalized(word);
-            }
-            all |= bits;
-            if bits == 0 && may_have_parts(word, flags) {
-                for_each_part(table, word, |to, bits| all |= table.cues_with_tail(bits, &word[to..]));
-            }
-        }
-        all
-    }
-}
-
-/// Whether a word may have parts: `_`, a capital behind a small letter, digits behind letters.
-#[inline]
-fn may_have_parts(word: &[u8], flags: u8) -> bool {
-    if word.len() > 64 {
-        return false;
-    }
-    if flags & UNDERSCORE != 0 {
-        return true;
-    }
-    if flags & DIGIT != 0 {
-        // `phone2`; not hashes.
-        let letters = word.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-        return letters >= 2 && word[letters..].iter().all(u8::is_ascii_digit);
-    }
-    flags & (UPPER | LOWER) == UPPER | LOWER && word[1..].iter().any(u8::is_ascii_uppercase)
-}
-
-/// The cues of the parts of a word, each with its end.
-fn for_each_part(table: &CueTable, word: &[u8], mut found: impl FnMut(usize, Cues)) {
-    let mut from = 0;
-    for (i, b) in word.iter().enumerate() {
-        let hump = b.is_ascii_lowercase() && word.get(i + 1).is_some_and(u8::is_ascii_uppercase);
-        let edge = *b == b'_' || b.is_ascii_digit();
-        if hump || edge || i + 1 == word.len() {
-            let to = if edge { i } else { i + 1 };
-            if to > from + 1 {
-                let bits = table.get_at(word, from, to);
-                if bits != 0 {
-                    found(to, bits);
-                }
-            }
-            from = i + 1;
-        }
     }
 }

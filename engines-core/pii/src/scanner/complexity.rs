@@ -1,7 +1,7 @@
 //! Tests that the work is proportional to the length of the text, for any text.
 
-use super::Scan;
-use super::findings::FindingList;
+use super::begin_scan;
+use crate::scan::findings::FindingList;
 
 /// Texts that make rules examine the most, each repeated.
 const HOSTILE_UNITS: [&str; 43] = [
@@ -52,7 +52,7 @@ const HOSTILE_UNITS: [&str; 43] = [
 
 fn bytes_examined(text: &str) -> u64 {
     let mut hits = FindingList::new();
-    let mut scan = Scan::new(text.as_bytes(), 0, None, &mut hits);
+    let mut scan = begin_scan(text.as_bytes(), 0, None, &mut hits);
     scan.run();
     scan.examined.get()
 }
