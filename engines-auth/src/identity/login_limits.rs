@@ -89,3 +89,30 @@ impl Drop for WaitingPlace<'_> {
         drop(removed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_network_has_its_part_of_the_places_and_gives_way_when_all_are_taken() {
+        let settings = IdentitySettings { login_waiting: 3, login_waiting_per_network: 2, ..Default::default() };
+        let limits = LoginLimits::new(&settings);
+        let network = |address| ClientNetwork::of(Some(address));
+        let wait = |address, is_known| limits.wait(network(address), is_known);
+        let mut flood = [wait("198.51.100.7", false).unwrap(), wait("198.51.100.7", false).unwrap()];
+        assert_eq!(wait("198.51.100.7", false).unwrap_err(), QueueFull);
+        let mut third = wait("192.0.2.3", false).unwrap();
+        // All places are taken now. The newest of the network that has most goes.
+        let _fourth = wait("192.0.2.4", false).unwrap();
+        let still_waits = async |place: &mut WaitingPlace<'_>| place.wait_for(Duration::from_millis(1)).await.is_ok();
+        assert_eq!([still_waits(&mut flood[0]).await, still_waits(&mut flood[1]).await], [true, false]);
+        assert!(still_waits(&mut third).await);
+        // No network has more than one. Only a network that the account knows takes a place.
+        assert_eq!(wait("192.0.2.5", false).unwrap_err(), QueueFull);
+        let known = wait("192.0.2.5", true).unwrap();
+        // A place that is given up is free.
+        drop(known);
+        assert!(wait("192.0.2.6", false).is_ok());
+    }
+}

@@ -1,6 +1,6 @@
 //! Nodes on one store, each with its own admission.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use engines_auth::{
     Admission, AuthInput, BodyClaims, FieldValues, Identity, JwtSettings, SecretText, SigningSecret, TokenIssuer,
@@ -16,7 +16,10 @@ use engines_core::{
     Clock, Code, Error, Guard, IdGenerator, Principal, RequestContext, Result, Store, TenantId, Trace, UserId,
     gate::AllowAll, testing::ManualClock,
 };
-use engines_storage::fault_injection::Faulty;
+use engines_storage::{
+    Operation,
+    fault_injection::{Fault, Faulty},
+};
 
 use crate::backend;
 
@@ -102,6 +105,11 @@ pub(crate) fn world_with(settings: IdentitySettings) -> World {
     World { a: node(), b: node(), store, _kept: kept }
 }
 
+/// Delays every commit, so that both nodes read before either of them writes.
+pub(crate) fn slow_commits(world: &World) {
+    world.store.faults().set_for_all(Operation::Commit, Some(Fault::Delayed(Duration::from_millis(5))));
+}
+
 pub(crate) fn world() -> World {
     world_with(settings())
 }
@@ -148,7 +156,7 @@ impl Node {
             if let Some(token) = self.mailer.token(email, purpose) {
                 return token;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("no mail for {purpose:?} came");
     }

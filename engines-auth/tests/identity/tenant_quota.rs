@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use crate::{
     api_keys,
-    fixture::{Exposed, code, settings, world_with},
+    fixture::{Exposed, code, settings, slow_commits, world_with},
     invite_consent::by_mail,
 };
 
@@ -75,6 +75,7 @@ async fn keys_made_at_the_same_time_count_each_other() {
     let (owner, tenant) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &tenant).await.unwrap();
     let nodes = [&world.a, &world.b];
+    slow_commits(&world);
     let made = join_all((0..12).map(|at| api_keys::make(nodes[at % 2], &context, Role::Member))).await;
     assert_eq!(succeeded(&made), 3);
     // A revoked key makes room.
@@ -89,6 +90,7 @@ async fn invites_made_at_the_same_time_count_each_other() {
     let (owner, tenant) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &tenant).await.unwrap();
     let nodes = [&world.a, &world.b];
+    slow_commits(&world);
     let invite = async |at: usize| {
         let request = by_mail(&format!("guest{at}@example.org"), Role::Member);
         nodes[at % 2].identity.add_member(&context, &tenant, request).await

@@ -9,7 +9,7 @@ use engines_auth::{
 use engines_core::{Code, RequestContext, Result, Role};
 
 use crate::{
-    fixture::{Exposed, Node, code, settings, world, world_with},
+    fixture::{Exposed, Node, code, settings, slow_commits, world, world_with},
     members::add,
 };
 
@@ -74,6 +74,7 @@ async fn tickets_made_at_the_same_time_count_each_other() {
     let world = world_with(IdentitySettings { tickets_per_user: 5, ..settings() });
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    slow_commits(&world);
     let tries = (0..40).map(|n| {
         let node = if n % 2 == 0 { world.a.clone() } else { world.b.clone() };
         let request = if n % 4 < 2 { TicketRequest::once(PATH) } else { TicketRequest::reusable(PATH) };
