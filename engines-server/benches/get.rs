@@ -8,7 +8,8 @@
 //! valgrind --tool=callgrind --callgrind-out-file=/dev/null target/release/deps/get-… canvas 1000
 //! ```
 //!
-//! `canvas` and `thread` call the app in process. `wire` sends requests to the server's listener over a socket, and
+//! `canvas` and `thread` call the app in process, and `canvas-unlimited` and `thread-unlimited` do so without rate
+//! limits. `wire` sends requests to the server's listener over a socket, and
 //! `hello` to a bare hyper server. Both have the same client in the same thread, so the difference between them is the
 //! cost of the whole pipeline.
 
@@ -19,7 +20,7 @@ use std::{convert::Infallible, env, net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use engines::{
     Engine, IdGenerator, ResourceId, Role, SystemClock, TenantId, UserId,
-    auth::{JwtSettings, RootKey, SigningSecret, TokenIssuer, TokenRequest},
+    auth::{JwtSettings, RootKey, SigningSecret, TokenIssuer, TokenRequest, control::RateSettings},
     core::testing::context,
     stream::{canvas::NewCanvas, chat::NewThread},
 };
@@ -39,12 +40,13 @@ const CANVAS: &str = "/canvas/c";
 const THREAD: &str = "/chat/threads/t";
 
 /// Builds an app with a canvas and a thread, and a token that may read them.
-async fn app() -> Result<(App, String), Failed> {
+async fn app(has_rate_limits: bool) -> Result<(App, String), Failed> {
     let secret = || SigningSecret::new("a secret for measurements, long enough");
     let root = RootKey::new("a root key for measurements, long enough")?;
     let folder = tempfile::tempdir()?.keep();
-    let engine =
-        Engine::builder().sqlite(folder.join("bench.db")).signing_secret(secret()?).root_key(root).build().await?;
+    let rates = RateSettings { enabled: has_rate_limits, ..RateSettings::default() };
+    let builder = Engine::builder().sqlite(folder.join("bench.db")).signing_secret(secret()?).root_key(root);
+    let engine = builder.rates(rates).build().await?;
     let member = context("t_acme", "load", Role::Member)?;
     let (c, t) = (Some(ResourceId::new("c")?), Some(ResourceId::new("t")?));
     engine.canvas().create(&member, NewCanvas { canvas_id: c, ..NewCanvas::default() }).await?;
@@ -107,12 +109,16 @@ async fn bare(listener: TcpListener) -> Result<(), Failed> {
 }
 
 async fn run(case: &str, requests: usize) -> Result<(), Failed> {
-    let (app, token) = app().await?;
+    let (kind, has_rate_limits) = match case.strip_suffix("-unlimited") {
+        Some(kind) => (kind, false),
+        None => (case, true),
+    };
+    let (app, token) = app(has_rate_limits).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    match case {
+    match kind {
         "canvas" | "thread" => {
-            let path = if case == "canvas" { CANVAS } else { THREAD };
+            let path = if kind == "canvas" { CANVAS } else { THREAD };
             for _ in 0..requests {
                 ask(&app, path, &token).await?;
             }
