@@ -1,4 +1,5 @@
 //! The serialized forms of the types of the store contract, which backends may store.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use engines_core::{
     DatasetEvent, DocId, IdGenerator, Role, StreamEvent, Timestamp,

@@ -349,7 +349,14 @@ async fn the_page_has_relative_links_every_route_and_no_script() {
     for route in engines_server::routes::all() {
         assert!(page.contains(&format!("<td>{}</td><td><code>{}</code>", route.method, route.path)), "{route:?}");
     }
-    assert!(page.contains(&format!("URL=http://{}", server.address)), "{page}");
+    for (host, url) in
+        [("test", "https://test"), ("localhost:80", "http://localhost:80"), ("[::1]:7", "http://[::1]:7")]
+    {
+        let mut connection = Connection::open(server.address).await;
+        connection.write(format!("GET / HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\n\r\n").as_bytes()).await;
+        let page = String::from_utf8(connection.answer(false).await.body).unwrap();
+        assert!(page.contains(&format!("\nURL={url}\n")), "{page}");
+    }
     assert!(page.contains("curl -sS -H &quot;Authorization: Bearer $TOKEN&quot;"), "{page}");
     assert!(!page.contains("<script") && !page.contains(" style="), "{page}");
     let style = page.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();

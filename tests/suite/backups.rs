@@ -1,5 +1,4 @@
 //! Backups of an engine: the retry after a failure, and the keys that open a backup.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
     sync::{

@@ -87,7 +87,7 @@ impl RouteEntry {
     }
 
     /// Returns the route as one that opens a stream.
-    pub(super) const fn as_stream(mut self) -> Self {
+    pub(super) const fn with_stream(mut self) -> Self {
         self.route.stream = true;
         self
     }

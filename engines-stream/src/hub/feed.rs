@@ -30,9 +30,11 @@ pub(crate) const EVENTS_PER_READ: usize = 256;
 /// The first and the longest wait of a pump after the store failed.
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
+/// Called when a feed is dropped, with the streams it was registered for.
+type DropCallback = Box<dyn Fn(Vec<(Scope, StreamKey)>) + Send + Sync>;
+
 pub(crate) struct HubFeed {
-    /// Called when the feed is dropped, with the streams it was registered for.
-    on_drop: Box<dyn Fn(Vec<(Scope, StreamKey)>) + Send + Sync>,
+    on_drop: DropCallback,
     scope: Scope,
     keys: Vec<StreamKey>,
     ephemeral_key: Option<StreamKey>,

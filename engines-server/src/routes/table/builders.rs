@@ -110,7 +110,7 @@ pub(super) const fn stream(
         headers: ExtraHeaders::NONE,
     };
     let endpoint = Endpoint::Action(action, handler);
-    RouteEntry::new(Method::GET, path, endpoint, BodyKind::None, doc).as_stream()
+    RouteEntry::new(Method::GET, path, endpoint, BodyKind::None, doc).with_stream()
 }
 
 /// Builds a route of any kind.

@@ -20,7 +20,7 @@ pub(super) static ROUTES: &[RouteEntry] = &[
         (BodyKind::None, None),
         (101, None),
     )
-    .as_stream(),
+    .with_stream(),
     read(
         "/presence/{*stream}",
         Action::PresenceRead,
