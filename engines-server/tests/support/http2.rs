@@ -74,7 +74,12 @@ fn huffman_digits(bytes: &[u8]) -> u16 {
 impl Http2 {
     /// Opens a connection. Each of its streams has a window of `window` bytes for the server's data.
     pub(crate) async fn open(address: SocketAddr, window: u32) -> Self {
-        let mut connection = Self { stream: TcpStream::connect(address).await.unwrap() };
+        Self::over(TcpStream::connect(address).await.unwrap(), window).await
+    }
+
+    /// As [`Self::open`], on a socket that is connected already.
+    pub(crate) async fn over(stream: TcpStream, window: u32) -> Self {
+        let mut connection = Self { stream };
         connection.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
         // There is no dynamic table, so that every response contains its status.
         let mut settings = vec![0, 1, 0, 0, 0, 0, 0, 4];

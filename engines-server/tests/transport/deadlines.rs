@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::support::{
     self, Connection, Server, acme, ask,
-    http2::{DATA, END_STREAM, GOAWAY, HEADERS, Http2, RST_STREAM},
+    http2::{DATA, END_STREAM, GOAWAY, HEADERS, Http2, RST_STREAM, WINDOW_UPDATE},
     narrow, request, token, token_at,
 };
 
@@ -129,7 +129,8 @@ async fn readers_of_streams_that_stop_reading_are_closed() {
 #[tokio::test]
 async fn a_reader_that_does_not_read_does_not_outlive_its_credential() {
     let mut settings = settings();
-    settings.deadlines.write_s = 3600;
+    // No other deadline ends the connections.
+    (settings.deadlines.write_s, settings.deadlines.idle_s, settings.head_timeout_s) = (3600, 3600, 3600);
     let server = support::start_with(settings).await;
     acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
     let text = "x".repeat(200_000);
@@ -157,9 +158,14 @@ async fn a_reader_that_does_not_read_does_not_outlive_its_credential() {
     assert_eq!(&answer, b"HTTP/1.1 200");
     peer.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 101");
+    // This client has given all windows, and does not read its socket: a reset cannot reach it.
+    let mut full = Http2::over(narrow(&server).await, 1 << 30).await;
+    full.send(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes()).await;
+    full.request(1, "GET", "/sse/chat/t?from=start", &lower, END_STREAM).await;
     timeout(PATIENCE, http2.until(RST_STREAM)).await.expect("the stream was kept");
     drop(http2);
     until_nothing_is_open(&server).await;
+    drop(full);
 }
 
 #[tokio::test]
