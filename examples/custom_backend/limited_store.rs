@@ -8,8 +8,9 @@ use engines::{
         audit::{AuditEntry, AuditFilter},
         event::{EventFilter, StoredEvent},
         nexus::{
-            Batch, Capabilities, CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery, EventFeed,
-            FeedItem, Idempotency, Page, PageRequest, StoreChanges, StreamHead, archive::Archive,
+            BackupSource, Batch, Capabilities, CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery,
+            EventFeed, FeedItem, Idempotency, Page, PageRequest, Removal, RemovalProgress, StorageUsage, StoreChanges,
+            StreamHead, archive::Archive,
         },
         stream::{LogId, Seq, StreamEvent, StreamKey},
     },
@@ -23,7 +24,9 @@ pub(crate) struct LimitedStore<S> {
     pub(crate) permits: Semaphore,
 }
 
+// Methods with a default are easy to forget in a wrapper. This lint of clippy finds them.
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<S: Store> Store for LimitedStore<S> {
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
         let _permit = self.permits.try_acquire().map_err(|_| {
@@ -67,14 +70,40 @@ impl<S: Store> Store for LimitedStore<S> {
     async fn ping(&self) -> Result<()> {
         self.inner.ping().await
     }
+
+    async fn remove(
+        &self,
+        scope: &Scope,
+        removal: &Removal,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<RemovalProgress> {
+        self.inner.remove(scope, removal, limit, after).await
+    }
+    async fn reclaim(&self) -> Result<bool> {
+        self.inner.reclaim().await
+    }
+    async fn health(&self) -> Result<()> {
+        self.inner.health().await
+    }
+    fn usage(&self) -> StorageUsage {
+        self.inner.usage()
+    }
     fn archive(&self) -> Option<&dyn Archive> {
         self.inner.archive()
+    }
+    fn backup_source(&self) -> Option<&dyn BackupSource> {
+        self.inner.backup_source()
     }
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<S: Store + EventFeed> EventFeed for LimitedStore<S> {
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
         self.inner.after(position, limit).await
+    }
+    async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
+        self.inner.scopes(after, limit).await
     }
 }

@@ -49,3 +49,8 @@ fn print_report(backend: &str, report: &Report) {
         println!("  skipped {}: {}", skipped.case, skipped.reason);
     }
 }
+
+#[test]
+fn the_backends_pass_the_suite() -> Result<(), Box<dyn std::error::Error>> {
+    main()
+}
