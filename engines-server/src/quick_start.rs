@@ -14,7 +14,7 @@ pub(crate) fn commands(url: &str, base_rev: u64) -> String {
         "# post a message\n\
          curl -sS {headers} {json} -d '{{\"text\":\"Hello\"}}' {url}/chat/threads/{DEMO_ID}/messages\n\n\
          # follow the thread, from its first message on\n\
-         curl -sSN {headers} '{url}/sse/chat/{DEMO_ID}?from=start'\n\n\
+         curl -sSN {headers} \"{url}/sse/chat/{DEMO_ID}?from=start\"\n\n\
          # edit the canvas\n\
          KEY=$(date +%s%N); curl -sS {headers} {json} -d '{{\"idempotency_key\":\"'$KEY'\",\"base_rev\":{base_rev},\
          \"on_conflict\":\"rebase\",\"ops\":[{{\"op\":\"set_token\",\"path\":\"/greeting_'$KEY'\",\"value\":\"Hello\"}}]}}' \

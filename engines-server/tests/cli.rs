@@ -155,6 +155,28 @@ fn the_printed_dev_commands_work_when_pasted_twice() {
 }
 
 #[test]
+fn the_commands_of_the_page_work_when_pasted() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(folder.path());
+    let page = format!("curl -sS -H 'Accept: text/html' http://{}/", dev.address());
+    let page = Command::new("sh").args(["-c", &page]).output().unwrap();
+    let page = String::from_utf8(page.stdout).unwrap();
+    let commands = page.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
+    let commands = commands.replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&");
+    let script = commands.replace("TOKEN=…", &format!("TOKEN={}", dev.token())).replace("curl -sSN", "curl -sSN -m 1");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    // The message, the message again with its id in the followed stream, the edit, and the canvas.
+    for part in ["\"text\":\"Hello\"", "\nid: ", "\"status\":\"applied\",\"rev\":1", "\"head_rev\":1"] {
+        assert!(said.contains(part), "{part} is missing: {said}\n{output:?}");
+    }
+    assert_eq!(said.matches("\"text\":\"Hello\"").count(), 2, "{said}");
+}
+
+#[test]
 fn cli_errors_are_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
