@@ -64,49 +64,29 @@ fn check(headers: &HeaderMap, fits: fn(&str) -> bool, usual: &str) -> Result<()>
     Ok(())
 }
 
-/// Returns whether a client prefers one JSON document to lines (RFC 9110 section 12.5.1): it lists JSON, and lines with
-/// a lower weight or not at all.
+/// Returns whether a client prefers one JSON document to lines: it lists JSON, and lines with a lower weight or not at
+/// all.
 pub(crate) fn prefers_json(headers: &HeaderMap) -> bool {
-    let (mut json, mut lines) = (0.0_f32, 0.0_f32);
-    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    for range in values.flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
-        match kind.as_str() {
-            JSON => json = weight,
-            kind if is_ndjson(kind) => lines = lines.max(weight),
-            _ => {}
-        }
-    }
-    json > lines
+    accept_weight(headers, |kind| kind == JSON) > accept_weight(headers, is_ndjson)
 }
 
-/// Returns whether a client prefers HTML to JSON, by the header `Accept` (RFC 9110 section 12.5.1). JSON is the default:
-/// HTML must be named, and no JSON type may have a higher weight.
+/// Returns whether a client prefers HTML to JSON. JSON is the default: the client must list HTML, and JSON with no
+/// higher weight.
 pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
-    let (mut html, mut json) = (0, 0);
-    for value in headers.get_all(header::ACCEPT) {
-        for range in value.to_str().unwrap_or_default().split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-            // A weight that is no number counts as 1, as a missing one does.
-            let weight = weight.map_or(1000, thousandths);
-            match media_type.as_str() {
-                "text/html" | "application/xhtml+xml" => html = weight.max(html),
-                JSON => json = weight.max(json),
-                _ => {}
-            }
-        }
-    }
-    html > 0 && html >= json
+    let html = accept_weight(headers, |kind| matches!(kind, "text/html" | "application/xhtml+xml"));
+    html > 0.0 && html >= accept_weight(headers, |kind| kind == JSON)
 }
 
-/// Reads a weight of up to three decimals (RFC 9110 section 12.4.2) in thousandths.
-fn thousandths(weight: &str) -> u32 {
-    match weight.parse::<f32>() {
-        Ok(number) if (0.0..=1.0).contains(&number) => (number * 1000.0).round() as u32,
-        _ => 1000,
-    }
+/// Returns the highest weight, from 0 to 1, of the media types in the header `Accept` that `matches` (RFC 9110, section
+/// 12.5.1). Wildcards count for no type. A weight that is no number between 0 and 1 counts as 0.
+fn accept_weight(headers: &HeaderMap, matches: fn(&str) -> bool) -> f32 {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let weights = values.flat_map(|value| value.split(',')).filter_map(|range| {
+        let range = range.to_ascii_lowercase();
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        matches(kind).then(|| weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
+    });
+    weights.filter(|weight| (0.0..=1.0).contains(weight)).fold(0.0, f32::max)
 }

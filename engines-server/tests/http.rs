@@ -323,6 +323,8 @@ async fn get_root_answers_a_browser_with_a_page_and_everybody_else_with_json() {
         ("text/html;q=0.5, application/json;q=0.4", true),
         ("application/json, text/html;q=0.9", false),
         ("text/html;q=0", false),
+        ("TEXT/HTML;Q=1", true),
+        ("text/html;q=high", false),
         ("application/json", false),
         ("*/*", false),
         ("", false),

@@ -1,4 +1,4 @@
-//! The scrubber.
+//! The scrubber, which finds and replaces personal data in texts and JSON.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -6,17 +6,17 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RateClass {
-    /// Small reads.
+    /// Reads of one item or of one page.
     Read,
-    /// Small writes.
+    /// Writes of one item.
     Write,
-    /// Many items in one request.
+    /// Requests with many items.
     Bulk,
     /// Long-lived connections, counted when they open.
     Stream,
     /// Ephemeral events, which may be lost.
     Ephemeral,
-    /// Management.
+    /// Requests that manage members, keys and settings.
     Manage,
     /// Requests that end something: revocations, cancellations, logout. They count separately, so that no other traffic
     /// can delay them.
@@ -24,7 +24,7 @@ pub enum RateClass {
 }
 
 impl RateClass {
-    /// All classes.
+    /// Lists all classes.
     pub const ALL: [Self; 7] =
         [Self::Read, Self::Write, Self::Bulk, Self::Stream, Self::Ephemeral, Self::Manage, Self::Release];
 

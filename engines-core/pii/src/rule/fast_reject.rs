@@ -17,7 +17,7 @@ use super::phone_match;
 /// Cues without which digits are a finding only by their form, except for words that precede any number.
 const NUMBER_CUES: Cues = bit::PHONE | bit::SORT_CODE | bit::ZIP | bit::CARD | national_ids::ALL_CUES;
 
-/// Such words.
+/// The cues of words that precede any number.
 const GENERIC_CUES: Cues = bit::NUMBER | bit::FILLER;
 
 /// The cues of these that are near `at`.
